@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ingest.formats.format import HEAD_BYTES, Document, Head, Log
+from ingest.formats.format import HEAD_BYTES, BrokenOff, Document, Head, Log
 from ingest.opening import Blocks
 
 _MOST_MARKS = 4  # prefixes before each line, nested
@@ -73,4 +73,20 @@ def _plain(data: bytes, opened: Opened) -> tuple[bytes, Opened]:
 
 
 def _changed(change: Callable[[Blocks], Blocks], data: bytes, opened: Opened) -> tuple[bytes, Opened]:
-    return b"".join(change(iter([data]))), lambda: change(opened())
+    return b"".join(change(iter([data]))), lambda: _joined(change(opened()))
+
+
+def _joined(blocks: Blocks) -> Blocks:
+    """The lines of a changed text in blocks, as what searches a long text looks at the end of the last with each."""
+    held = bytearray()
+    try:
+        for block in blocks:
+            held += block
+            if len(held) >= HEAD_BYTES:
+                yield bytes(held)
+                held.clear()
+    except BrokenOff:
+        yield bytes(held)
+        raise
+    if held:
+        yield bytes(held)

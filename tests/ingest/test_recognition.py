@@ -10,11 +10,11 @@ import pytest
 
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.debuggers import DEBUGGERS
-from ingest.formats.format import HEAD_BYTES
+from ingest.formats.format import HEAD_BYTES, BrokenOff
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.tombstone import TOMBSTONE
-from ingest.recognition import format_of
+from ingest.recognition import format_of, format_within
 from tests.ingest.formats.conftest import crashes_of, head
 
 GDB = """\
@@ -109,6 +109,26 @@ def test_what_runtimes_print_in_a_build_of_jenkins_has_its_time():
     assert (crash["code"], crash["occurred_at"]) == ("panic", "2024-07-19T04:10:02.123Z")
     assert [frame["function"] for frame in crash["frames"]] == ["main.push"]
     assert told("Started by rita\n\n" + before_each("04:10:02  ", panic))[1][0]["frames"] == crash["frames"]
+
+
+def test_a_long_text_is_searched_in_little_time():
+    began = time.process_time()
+    said = "> goes on\n" * 50_000 + before_each("> ", "panic: queue\n\ngoroutine 1 [running]:\nmain.push()\n")
+    data = said.encode()
+    first, read = format_of(head(data), lambda: iter([data]))
+    assert first is None
+    assert format_within(data[:HEAD_BYTES], read) is SANITIZER
+    assert [len(block) >= HEAD_BYTES for block in read()][:-1] == [True] * (len(list(read())) - 1)
+    assert time.process_time() - began < 1.0  # seen: 0.2 s
+
+
+def test_what_is_before_a_break_is_read():
+    def broken():
+        yield b"> a\n" * 3
+        raise BrokenOff
+
+    _, read = format_of(head(b"> a\n" * 3), lambda: broken())
+    assert b"".join(read()) == b"a\n" * 3
 
 
 def test_hostile_texts_take_little_time():
