@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import islice
 
 from ingest.formats.crashes import Records, Told
 from ingest.formats.dates import offset_of
@@ -32,7 +32,15 @@ _HEADLESS = re.compile(
 _STACK = re.compile(r"^\s{0,200}Stack trace of thread \d{1,10}:", re.MULTILINE)
 # A stack of which people kept nothing more than this. The thread's number is the process's, or nearly.
 _BARE_STACK = re.compile(r"\s{0,200}Stack trace of thread (?P<thread>\d{1,10}):\s*")
-_FIRST_STEP = re.compile(r"\s{0,200}#0 {1,3}0x[0-9a-f]{8,16} \S.{0,1000} \(.{1,300}\)\s*")
+_STEP = re.compile(
+    r"\s{0,200}#(?P<number>\d{1,3}) {1,3}0x[0-9a-f]{8,16} (?P<name>\S.{0,1000}) \((?P<module>.{1,300})\)\s*"
+)
+# Where a thread that only waits stands as well: there, a name has to say that the process ended.
+_WAITS_IN = re.compile(r"(?:lib(?:c|pthread)[.-]|ld-|linux-vdso|n/a)")
+_ENDS = re.compile(
+    r"(?:__GI_|__)?(?:raise|gsignal|abort|pthread_kill(?:_implementation)?|libc_message|malloc_printerr)\b"
+)
+_STEPS_TO_AN_END = 4  # from a signal that a process sends to itself up to abort()
 _OF_PROCESS = re.compile(r"systemd-coredump|coredumpctl|COREDUMP_|of user \d")
 _MODULES = re.compile(
     r"^\s{0,200}(?:Found module|Module) \S{1,500}(?: \(deleted\))? (?:with(?:out)? build-id|from )", re.MULTILINE
@@ -137,6 +145,14 @@ def _field(name: str, said: str) -> dict[str, str]:
     return {_NAMES[name]: said} if name in _NAMES else {}
 
 
+def _tells_death(stack: list[str]) -> bool:
+    """Whether a stack without its head is of a thread that failed, and not a waiting one out of a longer text."""
+    steps = [step for line in stack[:_STEPS_TO_AN_END] if (step := _STEP.fullmatch(line))]
+    if not steps or steps[0]["number"] != "0":
+        return False
+    return not _WAITS_IN.match(steps[0]["module"]) or any(_ENDS.match(step["name"]) for step in steps)
+
+
 def _recognises(head: Head) -> bool:
     if any(_LIST.fullmatch(line.strip()) for line in head.text.splitlines()[:200]):
         return True
@@ -147,18 +163,23 @@ def _recognises(head: Head) -> bool:
     if {"PID", "Signal", "Timestamp"} <= names:
         return not names.isdisjoint(("Message", "Executable", "Command Line"))
     if _STACK.search(head.text) and not _OF_PROCESS.search(head.text):
-        return any(_BARE_STACK.fullmatch(line) and _FIRST_STEP.fullmatch(then) for line, then in pairwise(lines))
+        first = next((at for at, line in enumerate(lines) if _BARE_STACK.fullmatch(line)), len(lines))
+        return _tells_death(lines[first + 1 :])
     told = [found["said"] for line in lines if (found := _HEADLESS.fullmatch(line))]
     return bool(told) and (_STACK.search(head.text) or _MODULES.search(head.text)) is not None
 
 
+def _is_crash(entry: dict[str, str]) -> bool:
+    if "COREDUMP_PID" not in entry:
+        return False
+    message = entry.get("MESSAGE", "")
+    if entry.keys() == {"COREDUMP_PID", "MESSAGE"} and _BARE_STACK.match(message):
+        return _tells_death(message.split("\n")[1 : _STEPS_TO_AN_END + 1])
+    return "COREDUMP_SIGNAL" in entry or (_STACK.search(message) or _MODULES.search(message)) is not None
+
+
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    entries = (
-        one
-        for one in _entries(text_lines_in(blocks, _LONGEST_LINE))
-        if "COREDUMP_PID" in one
-        and ("COREDUMP_SIGNAL" in one or _STACK.search(one["MESSAGE"]) or _MODULES.search(one["MESSAGE"]))
-    )
+    entries = filter(_is_crash, _entries(text_lines_in(blocks, _LONGEST_LINE)))
     while some := list(islice(entries, 1000)):
         records = Records(told)
         for entry in some:

@@ -127,6 +127,19 @@ def test_people_may_keep_the_stack_alone():
     )
 
 
+def test_a_waiting_thread_out_of_a_longer_text_is_no_crash():
+    waits = "#0  0x00007fab {} + 0x8)\n#1  0x00007fab loop (librelay.so.3 + 0x9)\n"
+    for step in ("ppoll (libc.so.6", "n/a (libc.so.6", "pthread_cond_wait@@GLIBC_2.3.2 (libpthread.so.0", "n/a (n/a"):
+        cut = f"Stack trace of thread 7:\n{waits.format(step)}".encode()
+        assert not COREDUMPCTL.recognises(head(cut))
+        assert not crashes_of(COREDUMPCTL, cut)
+    later = b"Stack trace of thread 7:\n#2  0x00007fab push (librelay.so.3 + 0x8)\n"
+    assert not COREDUMPCTL.recognises(head(later))
+    for step in ("__pthread_kill_implementation (libc.so.6", "raise (libpthread.so.0"):
+        (crash,) = crashes_of(COREDUMPCTL, f"Stack trace of thread 7:\n{waits.format(step)}".encode())
+        assert crash["module"] == "librelay.so.3"
+
+
 def test_a_log_of_a_build_has_its_clock_before_each_line():
     said = "".join(f"13:29:0{at % 10} {line}\n" for at, line in enumerate(INFO.splitlines()))
     assert format_of(head(said.encode())) is COREDUMPCTL
