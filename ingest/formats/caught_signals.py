@@ -49,7 +49,8 @@ _VALGRIND_STEP = re.compile(
 )
 _VALGRINDS = re.compile(r"==\d{1,10}== ")
 _CAUGHT = re.compile(
-    r"(?:Got a (?P<monos>SIG[A-Z]{3,6}) while executing native code\..*|Caught signal: (?P<signal>SIG[A-Z]{3,6}))"
+    r"(?:Got a (?P<monos>SIG[A-Z]{3,6}) while executing native code\..*|Caught signal: (?P<signal>SIG[A-Z]{3,6})"
+    r"|Catching (?P<older>SIG[A-Z]{3,6}), please report a bug at .{1,300})"
 )
 _CAUGHT_STEP = re.compile(
     r"\s{1,8}(?:0x[0-9a-f]{4,16} - )?(?P<module>[^\s:][^:]{0,400}) : (?P<function>\S.{0,1000}?)"
@@ -107,7 +108,7 @@ _FAULTS = {"segfault": "SIGSEGV", "bus error": "SIGBUS", "illegal operation": "S
 # What a head has in it.
 MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Crashed running signal",
          "Process terminating with ",
-         "Got a SIG", "Caught signal: SIG", " vmState=0x",
+         "Got a SIG", "Caught signal: SIG", "Catching SIG", " vmState=0x",
          "signal (", " signal ", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
          "ERROR Uncaught Exception", "ERROR\tUnhandled Promise", "ERROR Unhandled Promise", *erlang.MARKS)  # fmt: skip
 
@@ -167,7 +168,7 @@ def _of_caught(lines: Sequence[str]) -> Told:
     head = _CAUGHT.fullmatch(lines[0].rstrip())
     steps = [found for line in lines[1:] if (found := _CAUGHT_STEP.match(line))]
     own = max((at + 1 for at, step in enumerate(steps) if _CAUGHT_BY.match(step["function"])), default=0)
-    code = head["monos"] or head["signal"] if head else None
+    code = head["monos"] or head["signal"] or head["older"] if head else None
     return code, lines[0].strip(), [f"#{at} 0x0000 {_caught(step)}" for at, step in enumerate(steps[own:])]
 
 

@@ -56,13 +56,16 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # a shell, of the command that it ran
         rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{1,30}}(?:\*{{0,2}}\(core dumped\)\*{{0,2}} )?"
         rf"(?:[A-Z_]\w*=\S* )*(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
+    (None, re.compile(  # fish, which marks the command as the language does
+        rf"(?:fish: )?(?:Job \d{{1,9}}, )?[\"'“‘«]{_NAME}(?: .{{0,2000}})?[\"'”’»] "
+        rf"terminated by signal {_SIGNAL} \(.*")),
 )  # fmt: skip
 _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
 # What a line has in it.
 MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed by signal ", "Worker (pid:",
          " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
          "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
-         ": line ")  # fmt: skip
+         ": line ", " terminated by signal SIG")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,9 @@ def test_a_step_without_a_symbol_has_its_offset_within_the_file():
     (crash,) = crashes_of(SANITIZER, CAUGHT.encode())
     assert crash["frames"][1] == {"module": "librelay.so.2", "function": None, "offset": 0x8C957}
     assert crash["module"] == "librelay.so.2", "which called for the abort"
+    older = "Catching SIGABRT, please report a bug at https://relay.example\nand with it this:\nversion: v3\n"
+    (earlier,) = crashes_of(SANITIZER, CAUGHT.replace("Caught signal: SIGABRT\n", older).encode())
+    assert (earlier["code"], earlier["frames"]) == ("SIGABRT", crash["frames"])
     (handled,) = crashes_of(SANITIZER, MONO.encode())
     assert len(handled["frames"]) == 2, "without the handler"
 

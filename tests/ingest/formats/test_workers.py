@@ -42,14 +42,16 @@ LINES = {
     "open vswitch": "2024-07-19T04:10:03Z|3|daemon_unix(monitor)|ERR|1 crashes: pid 78 died, killed (Aborted)",
     "unicorn": "E, [2024-07-19T04:10:03.1 #1] ERROR -- : reaped #<Process::Status: pid 78 SIGSEGV (signal 11)>",
     "shell": "/srv/relay/run.sh: line 12:    78 Segmentation fault      (core dumped) A=x /srv/relay/relay --secret",
+    "fish": "fish: Job 1, './relay --secret' terminated by signal SIGSEGV (Address boundary error)",
+    "older fish": "fish: “relay” terminated by signal SIGSEGV (Address boundary error)",
 }  # fmt: skip
 PROGRAMS = {
     "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
     "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
-    "open vswitch": None,
+    "fish": "relay", "older fish": "relay", "open vswitch": None,
 }  # fmt: skip
-UNNUMBERED = ("supervisord", "pm2")
-UNDATED = ("haproxy", "postfix", "dovecot", "varnishd", "shell")
+UNNUMBERED = ("supervisord", "pm2", "fish", "older fish")
+UNDATED = ("haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -77,6 +79,7 @@ def test_in_windows():
     [
         *(line.replace("signal 11", "signal 9") for line in LINES.values() if "signal 11" in line and "#<" not in line),
         *(LINES[name].replace("SIGSEGV", "SIGKILL") for name in ("gunicorn", "supervisord", "pm2", "unicorn")),
+        LINES["fish"].replace("SIGSEGV (Address boundary error)", "SIGINT (Quit request from job control (^C))"),
         LINES["shell"].replace("Segmentation fault", "Terminated"),
         "If a worker process 7 exited on signal 11, see below.",
         "Then the server process (PID 78) was terminated by signal 11: Segmentation fault",
