@@ -40,11 +40,12 @@ def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened
     found, read = next(known, (None, read_bare))
     if found not in (None, KERNEL_FILE, TOMBSTONE):
         return found, read
-    # What a log or a page put before some lines; a log's stamps tell the time, and are those of a kernel's log.
+    # What a log or a page put before some lines; a log's stamps tell the time, and may be those of a kernel's log.
     for is_so, change in ((quoted.is_stamped, quoted.unstamped), (quoted.is_lazily_quoted, quoted.unquoted)):
         if is_so(bare):
             data, read_changed = _changed(change, bare, read_bare)
-            if (other := known_format_of(Head(head.name, data))) not in (None, KERNEL_FILE):
+            other = known_format_of(Head(head.name, data))
+            if other is not None and (other is not KERNEL_FILE or not quoted.is_of_system(bare)):
                 return other, read_changed
     return found, read
 

@@ -34,6 +34,7 @@ _STAMP = re.compile(  # also a container's name
     rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
 )
+_OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}\]")
 _LEAST_SPACED = 6
 _TOGETHER = re.compile(rb"^[^\S\n]*+\S[^\n]*+\n[^\S\n]*+\S", re.MULTILINE)
 _LAZY = re.compile(rb"^> ?\S[^\n]*\n(?=[ \t]{0,200}[^\s>])", re.MULTILINE)
@@ -113,6 +114,11 @@ def is_stamped(start: bytes) -> bool:
     lines = [line for line in start.split(b"\n")[:-1] if line.strip()]
     stamped = sum(_STAMP.match(line.rstrip(b"\r")) is not None for line in lines)
     return stamped >= _LEAST_STAMPED and stamped * 2 >= len(lines)
+
+
+def is_of_system(start: bytes) -> bool:
+    """Whether a log is a system's, which says who wrote its lines, or of a kernel with its own times."""
+    return _OF_SYSTEM.search(start) is not None
 
 
 def unstamped(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -84,6 +84,13 @@ def test_a_kernels_log_with_times_is_one():
     assert [crash["module"] for crash in crashes] == ["relay"]
 
 
+def test_a_kernels_log_may_have_only_the_times_of_what_took_it_down():
+    bare = re.sub(r"^\[.{12}\] ", "", KERNEL, flags=re.MULTILINE)
+    for mark in ("04:10:02  ", "[2024-07-19T04:10:02.123Z] ", "relay-1  | "):
+        assert told(before_each(mark, bare)) == told(bare)
+    assert [crash["module"] for crash in told(bare)[1]] == ["relay"]
+
+
 @pytest.mark.parametrize("said", [GDB, TOMB, APPLE, KERNEL])
 def test_colours_of_a_terminal_are_no_part_of_a_text(said):
     coloured = re.sub(r"^(.+)$", "\x1b[1;31m\\1\x1b[0m\x1b[K", said, flags=re.MULTILINE)
