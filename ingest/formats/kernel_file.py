@@ -65,8 +65,13 @@ def _is_of_a_log(line: str) -> bool:
         return True
     rest = said[stamp.end() :]
     is_stamped = any(stamp.group("iso", "clock_us", "date", "since"))
-    is_stamped = is_stamped or len((stamp["clock"] or "").partition(".")[2]) == _CLOCK_DIGITS
+    is_stamped = is_stamped or _is_of_kernel(stamp)
     return bool(rest) and (is_stamped or begins_fault(rest))
+
+
+def _is_of_kernel(stamp: re.Match[str]) -> bool:
+    """Whether a line has the kernel's own clock."""
+    return len((stamp["clock"] or "").partition(".")[2]) == _CLOCK_DIGITS
 
 
 def _tidy(line: str) -> str:
@@ -131,6 +136,8 @@ class _Log:
             self._pid = stamp["pid"] if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
+            if _is_of_kernel(stamp):  # though a program wrote before it, as in the log of what runs a machine
+                self._writer, self._pid = "kernel", None
         elif stamp["of"] or stamp["lone"]:
             self._host = host_of(stamp)
         self._exits.audit(self._host, said)

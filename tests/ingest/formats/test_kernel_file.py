@@ -113,6 +113,14 @@ def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end
     assert the_crash((left + PANIC).encode())["code"] == "Kernel panic: no init found"
 
 
+def test_in_the_log_of_what_runs_a_machine_its_kernel_is_known_by_its_clock():
+    header = "2024-07-19T04:10:02Z "
+    found = the_crash(with_header(f"Boots: relay\n{OLD_OOPS}\nEnded: relay", header))
+    assert found == the_crash(with_header(OLD_OOPS, header))
+    by_program = "\n".join(f"relay[7]: {one}" for one in OLD_OOPS.splitlines())
+    assert crashes_of(KERNEL_FILE, with_header(by_program, header)) == []
+
+
 @pytest.mark.parametrize("header", ["[Fri Jul 19 04:10:02 2024] ", "2024-07-19T04:10:02,250000+02:00 "])
 def test_dmesg_tells_a_time_in_place_of_its_clock(header):
     data = with_header("\n".join(one.partition("] ")[2] for one in OLD_OOPS.splitlines()), header)
