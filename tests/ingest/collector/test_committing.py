@@ -565,7 +565,6 @@ def test_a_compaction_that_cannot_be_started_is_no_fault_of_the_segment_before_i
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
 
 
-@pytest.mark.slow
 def test_the_log_remembers_no_segment_that_has_left_the_spool_but_the_last(lake):
     with serving(lake, limits=EAGER) as client:
         for number in range(3):
@@ -577,6 +576,7 @@ def test_the_log_remembers_no_segment_that_has_left_the_spool_but_the_last(lake)
         assert sum(lake.committed(table, name) for name in taken) == 1
 
 
+@pytest.mark.slow
 def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path):
     with serving(lake) as client:
         with pytest.raises(BadArgument, match=r"Another collector has the spool.*--spool"):
