@@ -150,6 +150,7 @@ class Drawn:
             beat_us=None,
             left_us=None,
             holders=exposed,
+            silent=0,
             evidence=Evidence(
                 time=self._time[:minute],
                 weighted=self._time[:told],

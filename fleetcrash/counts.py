@@ -61,6 +61,11 @@ def poisson_upper(seen: ArrayLike) -> Floats:
     return (np.sqrt(np.asarray(seen) + 1.0) + _Z_99 / 2.0) ** 2
 
 
+def poisson_lower(seen: ArrayLike) -> Floats:
+    """The lower 99 % bound on the mean behind each count, roughly: at most the exact one. Source: as poisson_upper."""
+    return np.maximum(np.sqrt(np.asarray(seen)) - _Z_99 / 2.0, 0.0) ** 2
+
+
 def clearly_more(seen: ArrayLike, mean: ArrayLike) -> Mask:
     """Which counts are more than chance makes of a mean: three standard deviations and two events above it.
 

@@ -131,7 +131,8 @@ def explanation(
         if other and (incident["closed_at"] is None or until > since or met):
             if is_with_few and _is_mostly_on(incident, met):
                 continue
-            told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0))
+            is_over = incident["calm_since"] is not None
+            told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0, is_over))
     return next((one for one in reversed(told) if one.met), told[-1] if told else None)
 
 

@@ -86,7 +86,7 @@ class Evidence:
         hits: those that happened.
         heads: weighted number of hosts that have, or had, the update.
         exposed: hosts that have, or had, the update.
-        excess: how many more of them were hit in their first hour than expected.
+        excess: how many more of them were hit in their first hour than expected, and than hosts beside them.
     """
 
     time: Floats

@@ -13,6 +13,7 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.reading import KNOWN
+from fleetcrash.counts import poisson_lower
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Hits
 from fleetcrash.store.engine import Engine
@@ -77,6 +78,7 @@ class Ring:
         beat_us: its newest heartbeat; None without any.
         left_us: when the last of its hosts went offline; None while one is online.
         holders: hosts that have it still.
+        silent: servers that were hit and are offline.
         evidence: the same, weighted by customer, for the statistical tests.
     """
 
@@ -92,6 +94,7 @@ class Ring:
     beat_us: int | None
     left_us: int | None
     holders: int
+    silent: int
     evidence: Evidence
 
     @property
@@ -200,6 +203,7 @@ def _ring(
         expected_early += change if row["age"] < EARLY_AGES else 0.0
         expected_weighted += rates * (max(grid.told_end - row["minute"], 0) * row["weighted"])
     online = online.cumsum(0)[:minutes]
+    struck = _hits(hits, baseline, ring, grid)
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
         name=told["name"],
@@ -214,13 +218,15 @@ def _ring(
         beat_us=told["beat_us"],
         left_us=told["left_us"],
         holders=told["holders"],
+        silent=told["silent"],
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],
             expected=np.maximum(expected_weighted, 0.0),
-            hits=_hits(hits, baseline, ring, grid),
+            hits=struck,
             heads=told["weighted"],
-            excess=sum(row["age"] < EARLY_AGES for row in hits) - expected_early,
+            # Where hosts beside it are hit as many times as often as usual, so many hits are one more than usual.
+            excess=float((1.0 / struck.beside[struck.age < EARLY_AGES]).sum()) - expected_early,
             exposed=told["exposed"],
         ),
     )
@@ -243,11 +249,16 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid
 
 
 def _beside(row: dict[str, Any], overall: float) -> float:
-    """Hits of hosts beside it without the update, over their baseline: the most of those by OS, region or place."""
+    """Hits of hosts beside it without the update, over their baseline: the most of those by OS, region or place.
+
+    Shrunk by one event, and at least what their number speaks for: where next to none are expected, the former makes a
+    region without power, of which every host is dark, out to be hit a few hundred times as often as usual.
+    """
     ratios = [1.0]
     for name in ("os", "region", "place"):
-        expected = row[f"beside_{name}_hosts"] * _BESIDE_MINUTES * overall
-        ratios.append((row[f"beside_{name}_hits"] + 1.0) / (expected + 1.0))
+        hits, expected = row[f"beside_{name}_hits"], row[f"beside_{name}_hosts"] * _BESIDE_MINUTES * overall
+        ratios.append((hits + 1.0) / (expected + 1.0))
+        ratios.append(float(poisson_lower(hits)) / expected if hits else 1.0)
     return max(ratios)
 
 

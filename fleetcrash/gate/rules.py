@@ -33,6 +33,9 @@ DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
 # Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25
 
+# Where hosts beside it are hit twice as often as usual, a hit is as likely as not of what strikes those.
+_MOSTLY_BESIDE = 2.0
+
 _MOST_REASONS = 3  # that are read in five seconds; the others stand in the table of the rings
 
 # Sessions sent in bulk, and installs, arrive as they happen: an hour without one from the whole fleet is no telemetry.
@@ -73,11 +76,13 @@ class Elsewhere:
     Attributes:
         summary: of the incident, one sentence.
         met: hosts with the update were hit during it.
+        over: no more than usual happens.
     """
 
     incident_id: str
     summary: str
     met: bool = True
+    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,9 +158,10 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         rings: those that have the update, in the order in which they got it.
     """
     whole = together([ring.evidence for ring in rings]) if rings else None
+    lacking = update.hosts - sum(ring.exposed for ring in rings)
     of_first, of_whole, *of_others = _shares_of_alpha(len(rings), under.settings.false_halt_rate - DETECTOR_RATE)
     answers = tuple(
-        _judge_ring(ring, rings, whole if len(rings) > 1 else None, share, under)
+        _judge_ring(ring, rings, lacking, whole if len(rings) > 1 else None, share, under)
         for ring, share in zip(rings, [of_first, *of_others], strict=False)
     )
     ratio = inf if whole is None else ratio_bound(whole, alpha=under.alpha / 2)
@@ -189,7 +195,9 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
             missing.append(_slow(slow, whole))
             hits_hold = slow.hits > slow.expected
     if under.elsewhere is not None and (
-        risen or any(one.risen for one in answers) or (hits_hold and under.elsewhere.met)
+        risen
+        or any(one.risen for one in answers)
+        or (under.elsewhere.met and (hits_hold or _goes_on(rings, under.elsewhere, under)))
     ):
         summary = under.elsewhere.summary.rstrip(".")
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
@@ -199,12 +207,12 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
 
 
 def _judge_ring(
-    ring: Ring, rings: Sequence[Ring], whole: Evidence | None, share: float, under: Circumstances
+    ring: Ring, rings: Sequence[Ring], lacking: int, whole: Evidence | None, share: float, under: Circumstances
 ) -> RingAnswer:
     """The answer for one ring.
 
     Args:
-        rings: all of them.
+        rings: all of them. lacking: hosts that do not have the update.
         whole: the evidence of all; None where there is no other ring.
         share: the part of alpha that its halting test may use.
     """
@@ -220,9 +228,12 @@ def _judge_ring(
         decision = Decision.HALT if under.elsewhere is None else Decision.HOLD
         return RingAnswer(ring, decision, bound, by_itself, True, True, (risen,))
     reasons = [*_not_soaked(ring, under), *_stale(ring, under), *(_left(ring, under) if by_itself else ())]
+    reasons += _silent(ring, under)
     too_wide = bound >= under.settings.max_excess
     if too_wide:
-        reasons.append(f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, under)}")
+        reasons.append(
+            f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, lacking, under)}"
+        )
     struck = too_wide and evidence.seen >= under.settings.max_excess
     return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, struck, tuple(reasons))
 
@@ -232,7 +243,15 @@ def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circu
     if log_evidence(evidence, caution=under.caution) < -log(share):
         return ""
     where = f"ring {rings[0].name}" if len(rings) == 1 else "all rings together"
-    return f"{where}: {_counted(rings)}"
+    # Whoever reads that not twice as many as expected were hit since would wonder what is said against it.
+    is_plain = sum(ring.hit for ring in rings) >= 2.0 * sum(ring.expected for ring in rings)
+    return f"{where}: {_counted(rings)}{'' if is_plain else ', too many of them early on'}"
+
+
+def _goes_on(rings: Sequence[Ring], elsewhere: Elsewhere, under: Circumstances) -> bool:
+    """Whether so many hosts of a ring are hit, whatever by, that nothing is let go on before that is over."""
+    most = under.settings.max_excess
+    return not elsewhere.over and any(ring.hit - ring.expected >= most * ring.exposed for ring in rings)
 
 
 def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> list[str]:
@@ -276,15 +295,24 @@ def _left(ring: Ring, under: Circumstances) -> list[str]:
     return [f"ring {ring.name}: none of its hosts has been online for {_minutes(under.now_us - ring.left_us)}"]
 
 
-def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, under: Circumstances) -> str:
+def _silent(ring: Ring, under: Circumstances) -> list[str]:
+    """A reason if too many of its servers are dark still, whatever it is that silences them."""
+    if ring.silent - ring.expected < under.settings.max_excess * ring.exposed:
+        return []
+    return [f"ring {ring.name}: {ring.silent:,} of {ring.exposed:,} hosts are not back since they went dark"]
+
+
+def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: int, under: Circumstances) -> str:
     whose = "bound" if len(rings) == 1 else "bound of all rings together"
     said = f"{whose} {bound_text(bound)} is not below {under.settings.max_excess:g}"
     if evidence.seen >= under.settings.max_excess:
         return f"{said}: {_counted(rings)}"
+    said = f"{said}: {_counted(rings)}, and" if any(ring.hit for ring in rings) else f"{said}:"
     wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
     if wanted.host_hours is not None:
-        return f"{said}: about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
-    return f"{said}: about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
+        return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
+    said = f"{said} about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
+    return f"{said}, more than the {lacking:,} that lack it" if 0 <= lacking < wanted.hosts else said
 
 
 def _slow(fault: SlowFault, whole: Evidence) -> str:
@@ -303,7 +331,9 @@ def _slow(fault: SlowFault, whole: Evidence) -> str:
 def _counted(rings: Sequence[Ring]) -> str:
     hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
     expected = sum(ring.expected for ring in rings)
-    return f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
+    alike = sum(int((ring.evidence.hits.beside >= _MOSTLY_BESIDE).sum()) for ring in rings)
+    said = f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
+    return f"{said}, {alike:,} of them while hosts without it did, too" if alike else said
 
 
 def bound_text(bound: float) -> str:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fleetcrash.counts import clearly_more, poisson_interval, poisson_upper, upper_tail
+from fleetcrash.counts import clearly_more, poisson_interval, poisson_lower, poisson_upper, upper_tail
 
 
 @pytest.mark.parametrize(("now", "before", "hours"), [(5, 2, 3.0), (9, 10, 10.0), (30, 40, 8.0)])
@@ -38,3 +38,8 @@ def test_chance_is_taken_for_clearly_more_once_in_a_thousand_times_at_most(mean)
     clear = clearly_more(counts, np.full(len(counts), mean))
     assert 0.0 < float(np.exp(log_chance)[clear].sum()) <= 1e-3
     assert not clearly_more(np.array(2.0), np.array(0.0))
+
+
+@pytest.mark.parametrize(("seen", "exact"), [(0, 0.0), (3, 0.436), (10, 4.130), (100, 78.2)])
+def test_the_lower_bound_is_never_above_that_of_one_in_a_hundred(seen, exact):
+    assert exact - 0.15 <= float(poisson_lower(seen)) <= exact

@@ -65,6 +65,7 @@ def ring(
             "beat_us": None,
             "left_us": None,
             "holders": hosts,
+            "silent": 0,
             "evidence": told,
             **changed,
         }

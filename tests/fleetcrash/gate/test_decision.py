@@ -153,7 +153,13 @@ def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
 @pytest.mark.variants
 @pytest.mark.parametrize(
     ("back_after", "asked_after", "decision", "dark"),
-    [(40, 130, "go", 0), (None, 120, "hold", 20), (None, 130, "halt", 20)],
+    [
+        (40, 130, "go", 0),
+        (None, 120, "hold", 20),
+        (None, 130, "halt", 20),
+        (100, 85, "hold", 20),
+        (100, 130, "go", 0),
+    ],
 )
 def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_going_and_halt_it_after_two_hours(
     tmp_path, back_after, asked_after, decision, dark
@@ -181,6 +187,29 @@ def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_go
     assert (found["decision"], found["rings"][0]["dark"]) == (decision, dark)
     early = ask(lake, minutes=60, max_excess=0.1, soak_minutes=30)
     assert early["decision"] == "hold", "who is not back is not known yet"
+
+
+def test_a_region_without_power_does_not_hold_for_ever(tmp_path):
+    """Of 60 canaries 30 go dark with 120 of 140 hosts beside them, which get the update hours later."""
+    down, back = RELEASED + timedelta(minutes=35), RELEASED + timedelta(minutes=100)
+    dark = [*range(30), *range(60, 180)]
+    sessions = [
+        {"host_id": f"h{number}", "online_from": START, "online_until": down if number in dark else None}
+        for number in range(200)
+    ]
+    sessions += [{"host_id": f"h{number}", "online_from": back} for number in dark]
+    lake = lake_with(
+        tmp_path / "lake",
+        host=[
+            host(number, "canary" if number < 60 else "broad", always_on=True, site=f"s{number}")
+            for number in range(200)
+        ],
+        session=sessions,
+        install=[install(number, RELEASED + timedelta(hours=4 * (number >= 60))) for number in range(200)],
+        crash=[crash(190 + number, START + timedelta(minutes=20 * number)) for number in range(4)],
+    )
+    found = ask(lake, minutes=290, max_excess=0.1, soak_minutes=30)
+    assert (found["rings"][0]["decision"], found["rings"][0]["dark"]) == ("go", 30)
 
 
 # -- what is made of incidents

@@ -191,6 +191,44 @@ def test_hosts_beside_the_ring_that_are_hit_alike_explain_its_hits(tmp_path):
     assert min(wave.evidence.hits.beside) > 10
 
 
+def test_hosts_are_beside_it_until_an_hour_before_they_get_it_themselves(tmp_path):
+    hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(60)]
+    crashes = [crash(number, RELEASED + minutes(5)) for number in (*range(3), *range(20, 50))]
+
+    def beside(got_after: int) -> float:
+        installs = [install(number, RELEASED + minutes(0 if number < 20 else got_after)) for number in range(60)]
+        lake = lake_with(tmp_path / str(got_after), host=hosts, install=installs, crash=crashes)
+        canary = read(lake, as_of=RELEASED + timedelta(hours=4))[0]["canary"]
+        assert (canary.hit, canary.evidence.excess < 1) == (3, got_after == 120), "none more than beside it"
+        return float(min(canary.evidence.hits.beside))
+
+    assert beside(120) > 10
+    assert beside(50) == 1.0, "what takes effect at a boot is told of after it"
+
+
+def test_where_most_of_a_place_is_struck_the_rate_is_that_of_the_place(tmp_path):
+    hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(220)]
+    crashes = [crash(number, RELEASED + minutes(5)) for number in (*range(4), *range(20, 180))]
+    lake = lake_with(tmp_path / "lake", host=hosts, crash=crashes, install=[install(n, RELEASED) for n in range(20)])
+    rings, baseline = read(lake)
+    rate = min(rings["canary"].evidence.hits.beside) * baseline.overall
+    assert rate == pytest.approx(160 / (200 * 45), rel=0.2)
+
+
+def test_a_server_that_was_dark_and_is_back_is_not_silent(tmp_path):
+    gone, back = RELEASED + minutes(5), RELEASED + minutes(40)
+    sessions = [{"host_id": f"h{number}", "online_from": START, "online_until": gone} for number in range(3)]
+    sessions.append({"host_id": "h0", "online_from": back})
+    lake = lake_with(
+        tmp_path / "lake",
+        host=[host(number, "canary", always_on=number < 2) for number in range(3)],
+        session=sessions,
+        install=[install(number, RELEASED) for number in range(3)],
+    )
+    told = [read(lake, as_of=RELEASED + minutes(as_of))[0]["canary"] for as_of in (30, 50)]
+    assert [(ring.dark, ring.silent) for ring in told] == [(2, 2), (2, 1)]
+
+
 def test_heartbeats_of_the_ring_tell_how_fresh_it_is(tmp_path):
     hosts = [host(number, "canary") for number in range(4)]
     beats = [

@@ -134,6 +134,50 @@ def test_a_ring_that_others_explain_says_so_while_its_bound_is_too_wide():
     assert few.reason.startswith("Ring canary: bound"), "too few hosts are no hits"
 
 
+def test_what_strikes_others_alike_holds_as_long_as_it_goes_on():
+    struck = ring(hosts=8000, hits=[20 + number for number in range(16)])
+    hits = replace(struck.evidence.hits, beside=np.full(16, 1000.0))
+    struck = replace(struck, evidence=replace(struck.evidence, hits=hits, excess=0.0))
+    outage = Elsewhere("inc-2", "de lost its power.")
+    answer = decide(FRESH, [struck], replace(UNDER, elsewhere=outage))
+    assert (answer.decision, answer.reason) == (
+        Decision.HOLD, "Hosts were hit, which inc-2 may explain: de lost its power.",
+    )  # fmt: skip
+    for other in (replace(outage, over=True), replace(outage, met=False), None):
+        let_go = decide(FRESH, [struck], replace(UNDER, elsewhere=other))
+        assert let_go.decision is Decision.GO
+        assert let_go.reason.startswith(
+            "16 of 8,000 hosts crashed or went dark where 2.5 were expected, "
+            "16 of them while hosts without it did, too; an excess above"
+        )
+
+
+def test_servers_that_are_not_back_hold_whatever_silenced_them():
+    answer = decide(FRESH, [ring(silent=6)], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert answer.reason == "Ring canary: 6 of 4,000 hosts are not back since they went dark."
+    assert decide(FRESH, [ring(silent=5)], UNDER).decision is Decision.GO, "one is expected"
+
+
+def test_a_bound_that_is_too_wide_comes_with_the_hits_and_with_hosts_that_the_fleet_lacks():
+    answer = decide(replace(FRESH, hosts=8_000), [ring(hosts=2000, hits=[1])], UNDER)
+    assert answer.reason.endswith(
+        " is not below 0.001: 1 of 2,000 hosts crashed or went dark where 0.62 were expected, and about 6,365 more "
+        "exposed hosts without a hit would do, more than the 6,000 that lack it."
+    )
+    roomy = decide(replace(FRESH, hosts=90_000), [ring(hosts=2000, hits=[1])], UNDER)
+    assert roomy.reason.endswith("more exposed hosts without a hit would do.")
+    assert "more than" not in decide(FRESH, [ring(hosts=2000, hits=[1])], UNDER).reason, "without an inventory"
+
+
+def test_a_halt_for_what_happened_early_on_says_so_where_chance_has_brought_as_many_since():
+    answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3], expected=7.0)], UNDER)
+    assert (answer.decision, answer.reason) == (
+        Decision.HALT,
+        "Ring canary: 5 of 4,000 hosts crashed or went dark where 7 were expected, too many of them early on.",
+    )
+
+
 def test_from_the_second_ring_on_a_slow_fault_must_be_ruled_out():
     rings = [ring(), ring("early", hosts=8000, hits=[70, 80, 90, 100, 110])]
     answer = decide(FRESH, rings, UNDER)

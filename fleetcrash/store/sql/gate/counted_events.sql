@@ -1,6 +1,6 @@
 -- Crashes (outcome 0) and silences (1) as the gate counts them, one row per event; to be kept as gate_events.
 -- The detector's events, and what it leaves out because patching reboots: a server that went down within an hour after an OS
--- patch and is not back in another hour. restarted: it is such a one, which keeps an update from going and halts none until
+-- patch and is not back in another hour. One that is back in two was slow, and is none any more. restarted: it is such a one, which keeps an update from going and halts none until
 -- the detector takes its silence for an event, too.
 -- Reads the kept tables events, known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
@@ -15,8 +15,10 @@ silent AS (
     ON known_spans.host_id = followed.host_id AND known_spans.always_on
     AND known_spans.valid_from <= followed.online_until
     AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
-  WHERE least(coalesce(followed.next_from, 'infinity'), CAST(getvariable('as_of') AS TIMESTAMPTZ) - INTERVAL 10 MINUTE)
-    > followed.online_until + INTERVAL 1 HOUR
+  WHERE coalesce(
+      followed.next_from > followed.online_until + INTERVAL 2 HOUR,
+      CAST(getvariable('as_of') AS TIMESTAMPTZ) - INTERVAL 10 MINUTE > followed.online_until + INTERVAL 1 HOUR
+    )
     AND EXISTS (
       SELECT 1 FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
       WHERE known_installs.host_id = followed.host_id AND updates.kind = 'os_patch'

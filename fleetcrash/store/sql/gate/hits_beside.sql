@@ -1,27 +1,39 @@
--- Crashes and silences of hosts that do not have the update, one row per dimension (os_type, region, place), value and quarter
--- of an hour, with the number of such hosts; to be kept as gate_beside.
--- Hosts of a ring most of which has it are left out: one that lacks it there may have crashed before it could say so.
+-- Crashes and silences of hosts that did not have the update then, one row per dimension (os_type, region, place), value and
+-- quarter of an hour in which there was one, with the number of such hosts; to be kept as gate_beside.
+-- From an hour before its install on a host is not beside: what takes effect at a boot is told of after it. Nor is one of a ring
+-- from an hour before more than half of that had it: who lacks it there may have crashed before it could say so.
 -- Reads the kept tables gate_exposed and gate_events.
 WITH fleet AS (
   SELECT
-    hosts.host_id, hosts.os_type, hosts.region, coalesce(hosts.site, hosts."group", hosts.customer) AS place,
-    exposed.host_id IS NOT NULL AS has_it,
-    2 * count(exposed.host_id) OVER (PARTITION BY hosts.ring) > count(*) OVER (PARTITION BY hosts.ring) AS ring_has_it
+    hosts.host_id, hosts.os_type, hosts.region, coalesce(hosts.site, hosts."group", hosts.customer) AS place, hosts.ring,
+    coalesce(exposed.installed_us, 9223372036854775807) AS installed_us
   FROM hosts LEFT JOIN gate_exposed AS exposed ON exposed.host_id = hosts.host_id
 ),
-beside AS (
-  SELECT fleet.host_id, dimension.name AS dimension,
-    CASE dimension.name WHEN 'os_type' THEN os_type WHEN 'region' THEN region ELSE place END AS value
-  FROM fleet CROSS JOIN (VALUES ('os_type'), ('region'), ('place')) AS dimension (name)
-  WHERE NOT has_it AND NOT ring_has_it
+ranked AS (
+  SELECT
+    ring, installed_us,
+    2 * row_number() OVER (PARTITION BY ring ORDER BY installed_us) > count(*) OVER (PARTITION BY ring) AS is_most
+  FROM fleet
 ),
-counted AS (
-  SELECT dimension, value, count(*) AS hosts FROM beside WHERE value IS NOT NULL GROUP BY dimension, value
-)
-SELECT
-  beside.dimension, beside.value, events.at_us // 900000000 AS bucket,
-  any_value(counted.hosts) AS hosts, count(DISTINCT beside.host_id) AS hits
-FROM beside
-JOIN gate_events AS events ON events.host_id = beside.host_id
-JOIN counted ON counted.dimension = beside.dimension AND counted.value = beside.value
-GROUP BY beside.dimension, beside.value, bucket
+filled AS (SELECT ring, min(installed_us) AS installed_us FROM ranked WHERE is_most GROUP BY ring),
+described AS (
+  SELECT
+    fleet.host_id, dimension.name AS dimension,
+    CASE dimension.name WHEN 'os_type' THEN os_type WHEN 'region' THEN region ELSE place END AS value,
+    (least(fleet.installed_us, filled.installed_us) - 3600000000) // 900000000 AS until_bucket
+  FROM fleet
+  JOIN filled ON filled.ring IS NOT DISTINCT FROM fleet.ring
+  CROSS JOIN (VALUES ('os_type'), ('region'), ('place')) AS dimension (name)
+),
+hit AS (
+  SELECT described.dimension, described.value, events.at_us // 900000000 AS bucket, count(DISTINCT described.host_id) AS hits
+  FROM described JOIN gate_events AS events ON events.host_id = described.host_id
+  WHERE described.value IS NOT NULL AND events.at_us // 900000000 < described.until_bucket
+  GROUP BY described.dimension, described.value, bucket
+),
+leaving AS (SELECT dimension, value, until_bucket, count(*) AS hosts FROM described GROUP BY dimension, value, until_bucket)
+SELECT hit.dimension, hit.value, hit.bucket, CAST(sum(leaving.hosts) AS BIGINT) AS hosts, any_value(hit.hits) AS hits
+FROM hit
+JOIN leaving
+  ON leaving.dimension = hit.dimension AND leaving.value = hit.value AND leaving.until_bucket > hit.bucket
+GROUP BY hit.dimension, hit.value, hit.bucket

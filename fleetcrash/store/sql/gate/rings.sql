@@ -4,8 +4,8 @@
 -- begun: it is more than a few strays: a hundredth of the ring, and one in two hundred of all hosts that have it.
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
 -- left_us: when the last of them went offline; null while one is online, and where presence is not told.
--- holders: those that have it still.
--- Reads the kept tables gate_exposed and known_presence.
+-- holders: those that have it still. silent: servers that were hit and are offline.
+-- Reads the kept tables gate_exposed, gate_hits and known_presence.
 WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
   WHERE known_at <= getvariable('as_of') GROUP BY host_id
@@ -23,14 +23,16 @@ SELECT
   coalesce(exposed.ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS name,
   count(*) AS exposed, sum(exposed.weight) AS weighted,
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
-  CAST(min(installed_us) AS BIGINT) AS first_us,
-  CAST(quantile_disc(installed_us, 0.05) AS BIGINT) AS soaked_from_us,
+  CAST(min(exposed.installed_us) AS BIGINT) AS first_us,
+  CAST(quantile_disc(exposed.installed_us, 0.05) AS BIGINT) AS soaked_from_us,
   CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us,
   CAST(epoch_us(nullif(max(lefts.left_at), 'infinity')) AS BIGINT) AS left_us,
-  count(*) FILTER (exposed.ended_us IS NULL) AS holders
+  count(*) FILTER (exposed.ended_us IS NULL) AS holders,
+  count(*) FILTER (hits.always_on AND lefts.left_at < 'infinity') AS silent
 FROM gate_exposed AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
 LEFT JOIN lefts ON lefts.host_id = exposed.host_id
+LEFT JOIN gate_hits AS hits ON hits.host_id = exposed.host_id
 LEFT JOIN sizes ON sizes.ring IS NOT DISTINCT FROM exposed.ring
 GROUP BY exposed.ring
 ORDER BY first_us, name, exposed.ring
