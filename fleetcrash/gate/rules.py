@@ -33,8 +33,9 @@ DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
 # Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25
 
-# Where hosts beside it are hit twice as often as usual, a hit is as likely as not of what strikes those.
-_MOSTLY_BESIDE = 2.0
+# Where hosts beside it are hit ten times as often as usual, at most one hit in ten is of what is usual, and one or two hit
+# by chance do not make that: it is said of no less, as it sounds like an excuse.
+_MOSTLY_BESIDE = 10.0
 
 _MOST_REASONS = 3  # that are read in five seconds; the others stand in the table of the rings
 
