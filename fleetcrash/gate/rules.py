@@ -33,7 +33,7 @@ DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
 # Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25
 
-# Where hosts beside it are hit ten times as often as usual, at most one hit in ten is of what is usual, and one or two hit
+# Where hosts beside it are hit ten times as often as usual, at most one hit in ten is of what is usual, and one or two
 # by chance do not make that: it is said of no less, as it sounds like an excuse.
 _MOSTLY_BESIDE = 10.0
 
