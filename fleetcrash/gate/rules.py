@@ -12,6 +12,7 @@ import numpy as np
 
 from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
+from fleetcrash.counts import clearly_more
 from fleetcrash.gate.evidence import (
     Evidence,
     SlowFault,
@@ -297,8 +298,9 @@ def _left(ring: Ring, under: Circumstances) -> list[str]:
 
 
 def _silent(ring: Ring, under: Circumstances) -> list[str]:
-    """A reason if too many of its servers are dark still, whatever it is that silences them."""
-    if ring.silent - ring.expected < under.settings.max_excess * ring.exposed:
+    """A reason if too many of its servers are dark still, whatever silences them; a few are put away any day."""
+    is_much = ring.silent - ring.expected >= under.settings.max_excess * ring.exposed
+    if not is_much or not clearly_more(ring.silent, ring.expected):
         return []
     return [f"ring {ring.name}: {ring.silent:,} of {ring.exposed:,} hosts are not back since they went dark"]
 

@@ -153,9 +153,9 @@ def test_what_strikes_others_alike_holds_as_long_as_it_goes_on():
 
 
 def test_servers_that_are_not_back_hold_whatever_silenced_them():
-    answer = decide(FRESH, [ring(silent=6)], UNDER)
+    answer = decide(FRESH, [ring(silent=7)], UNDER)
     assert answer.decision is Decision.HOLD
-    assert answer.reason == "Ring canary: 6 of 4,000 hosts are not back since they went dark."
+    assert answer.reason == "Ring canary: 7 of 4,000 hosts are not back since they went dark."
     assert decide(FRESH, [ring(silent=5)], UNDER).decision is Decision.GO, "one is expected"
 
 

@@ -1,7 +1,7 @@
 -- Crashes (outcome 0) and silences (1) as the gate counts them, one row per event; to be kept as gate_events.
 -- The detector's events, and what it leaves out because patching reboots: a server that went down within an hour after an OS
--- patch and is not back in another hour. One that is back in two was slow, and is none any more. restarted: it is such a one, which keeps an update from going and halts none until
--- the detector takes its silence for an event, too.
+-- patch and is not back in another hour. One that is back in two was slow, and is none any more. restarted: it is such a one,
+-- which keeps an update from going and halts none until the detector takes its silence for an event, too.
 -- Reads the kept tables events, known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
   SELECT
