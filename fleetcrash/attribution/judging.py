@@ -15,7 +15,7 @@ from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.missing_installs import untold
+from fleetcrash.attribution.missing_installs import patches_behind, untold
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_LATENT, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
@@ -119,11 +119,12 @@ def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:
 
 def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> Judgement:
     """The judgement, once that is asked which the odds do not weigh: backlogs, untold installs, and older updates."""
-    tick, incident, found = case.tick, case.incident, odds.waves
-    if judgement.update not in (None, case.named_before) and backlog.may_be_behind(
-        inquiry, tick, case.events, judgement.update
-    ):
-        judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
+    tick, incident, found, named = case.tick, case.incident, odds.waves, judgement.update
+    if named is not None and named != case.named_before:
+        if backlog.may_be_behind(inquiry, tick, case.events, named):
+            judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
+        elif restarting := patches_behind(inquiry, tick, case.events, named):
+            judgement = judgement.left_open(restarting, case.minutes_open)
     if incident is not None and not judgement.kind.is_answer:
         likely = judgement.candidates(odds.trial.updates)
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):

@@ -12,9 +12,11 @@ from __future__ import annotations
 import numpy as np
 
 from fleetcrash.arrays import Floats, Mask
+from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.exposure import LATE_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
+from fleetcrash.counts import MOSTLY
 
 _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5
@@ -22,6 +24,7 @@ _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; 
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
+_SERVERS_TELL = 3  # of an OS patch, that they do so at once and not at the boot that it makes
 # Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
 _MANY = 0.25
 
@@ -57,6 +60,32 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         if may_be_it or is_awaited:
             found.append(update)
     return tuple(found)
+
+
+def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tuple[int, ...]:
+    """OS patches that may be restarting the hosts that seem to fall silent for an update: of the last two hours.
+
+    Some agents tell of a patch only at the boot that it makes; see ``detection/gone`` for when that is known.
+
+    Args:
+        mine: (events,) the events.
+    Returns:
+        Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
+    """
+    news, struck = inquiry.news, mine & inquiry.events_with(update, tick)
+    silent = struck & (news.events.outcome == DARK)
+    if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
+        return ()
+    first, servers = int(news.events.minute[silent].min()), np.array([cell.always_on for cell in news.cells])
+    return tuple(
+        number
+        for number, one in enumerate(news.suspects)
+        if one.kind == "os_patch"
+        and number != update
+        and one.known_tick <= tick
+        and 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
+        and _with_it(inquiry, number)[servers].sum() < _SERVERS_TELL
+    )
 
 
 def _tell(inquiry: Inquiry, tick: int, update: int, cells: Mask, spared: float) -> bool:

@@ -161,3 +161,84 @@ def test_silence_after_what_the_catalogue_tells_of_late_is_news_once_its_kind_is
         if now >= TOLD:  # counted until the install was told, and again from when its kind is
             expected["content, told after the silence"].add(TOLD)
         assert ticks == expected, now
+
+
+# Servers that tell of a patch as they come back: when each goes offline, when it is back, and from when until when that
+# is news. The third of them tells of it at minute 130.
+AT_BOOT = {
+    "first": (100, 120, (110, 130)),
+    "second": (101, 125, (111, 130)),
+    "third": (102, 130, (112, 130)),
+    "back hours later": (103, 300, (113, 130)),
+    "never back": (104, None, (114, 130)),
+    "goes later": (140, 165, None),
+    "goes later and is long gone": (140, 280, (260, None)),
+    "of another system": (140, None, (150, None)),
+    "had it long before": (140, 200, (150, None)),
+    "the next day": (3000, None, (3010, None)),
+}
+
+
+def test_where_patches_are_told_at_the_boots_that_they_make_servers_that_lack_one_may_be_restarting_for_it(lake):
+    systems = {"of another system": "linux"}
+    names = [*AT_BOOT, "steady"]
+    hosts = [{"host_id": one, "os_type": systems.get(one, "windows"), "always_on": True} for one in names]
+    append_rows(lake, "host", hosts)
+    append_rows(lake, "update", [{"update_id": "patch", "kind": "os_patch", "released_at": at(0)}])
+    sessions = [{"host_id": "steady", "online_from": at(-600)}]
+    installs = [{"host_id": "had it long before", "update_id": "patch", "applied_at": at(5)}]
+    for name, (gone, back, _) in AT_BOOT.items():
+        sessions.append({"host_id": name, "online_from": at(-600), "online_until": at(gone)})
+        if back is not None:
+            sessions.append({"host_id": name, "online_from": at(back)})
+            installs.append({"host_id": name, "update_id": "patch", "applied_at": at(back)})
+    append_rows(lake, "session", sessions)
+    append_rows(lake, "install", [row for row in installs if row["applied_at"] != at(200)])
+    start = int(at(0).timestamp()) // 60
+    for now in (129, 130, 170, 260, 3100):
+        expected = {name: news for name, (*_, news) in AT_BOOT.items() if news is not None and news[0] <= now}
+        with Engine(lake, as_of=at(now)) as engine:
+            events = read_news(engine).events
+        told = {}
+        for one in np.flatnonzero(events.outcome == DARK).tolist():
+            name, until = events.host[one], int(events.patched_tick[one]) - start
+            if int(events.tick[one]) - start == expected.get(name, (None, None))[0]:
+                told[name] = (int(events.tick[one]) - start, until if until <= now else None)
+        assert told == {
+            name: (since, until if until is not None and until <= now else None)
+            for name, (since, until) in expected.items()
+        }, now
+    dark = np.flatnonzero(events.outcome == DARK).tolist()
+    again = {events.host[one]: int(events.tick[one]) - start for one in dark if events.tick[one] - start > 200}
+    assert again == {
+        "back hours later": 223,
+        "never back": 224,
+        "goes later and is long gone": 260,
+        "the next day": 3010,
+    }
+
+
+def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake):
+    """Of 300 servers 60 get a policy, and then the patch, of which they tell twenty minutes later."""
+    hosts = [f"h{number}" for number in range(300)]
+    append_rows(lake, "host", [{"host_id": host, "os_type": "windows", "always_on": True} for host in hosts])
+    kinds = {"patch": ("os_patch", 90), "policy": ("policy", 80)}
+    append_rows(
+        lake,
+        "update",
+        [{"update_id": one, "kind": kind, "released_at": at(minute)} for one, (kind, minute) in kinds.items()],
+    )
+    sessions = [{"host_id": host, "online_from": at(-1500)} for host in hosts[60:]]
+    installs = []
+    for number, host in enumerate(hosts[:60]):
+        gone = 95 + number / 10
+        sessions.append({"host_id": host, "online_from": at(-1500), "online_until": at(gone)})
+        sessions.append({"host_id": host, "online_from": at(gone + 20)})
+        installs.append({"host_id": host, "update_id": "policy", "applied_at": at(82 + number / 20)})
+        installs.append({"host_id": host, "update_id": "patch", "applied_at": at(gone + 20)})
+    append_rows(lake, "session", sessions)
+    append_rows(lake, "install", installs)
+    with Engine(lake, as_of=at(300)) as engine:
+        incidents = run(engine, step_minutes=1).incidents
+    assert incidents
+    assert all(one.said.named_tick is None for one in incidents)

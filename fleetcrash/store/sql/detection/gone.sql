@@ -7,6 +7,9 @@
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
 -- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
+-- Some agents tell of a patch only at the boot that it made. Once three servers of an OS told of one within a quarter of an hour
+-- after they came back, and most that tell of it did, a server of that OS that fell silent since its release, and had not told
+-- of it, may be restarting for it as well, as long as others are: that is news once it has lasted two hours.
 -- What the catalogue lacks is taken for a patch until it tells a kind; a silence that was no news until then is news then.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- may_restart: a host that is not always on may be restarting, for a patch, a driver or what may be either: it is among those
@@ -43,7 +46,7 @@ patched AS (
   WHERE kind = 'os_patch' AND NOT EXISTS (FROM known_installs)
 ),
 left_behind AS (
-  SELECT followed.*, coalesce(known_spans.always_on, false) AS always_on
+  SELECT followed.*, coalesce(known_spans.always_on, false) AS always_on, known_spans.os_type
   FROM followed
   LEFT JOIN known_spans
     ON known_spans.host_id = followed.host_id
@@ -68,6 +71,55 @@ explained AS (
     AND restarting.placed_at > left_behind.online_until - INTERVAL 1 HOUR
   WHERE restarting.kind = 'os_patch' OR NOT left_behind.always_on
   GROUP BY left_behind.host_id, left_behind.online_until
+),
+patched_servers AS (
+  SELECT
+    restarting.update_id, known_spans.os_type, updates.released_at, restarting.known_at,
+    coalesce(restarting.placed_at < followed.next_from + INTERVAL 15 MINUTE
+      AND followed.next_from BETWEEN followed.online_until + INTERVAL 5 MINUTE AND followed.online_until + INTERVAL 2 HOUR,
+      false) AS at_boot
+  FROM restarting
+  JOIN updates ON updates.update_id = restarting.update_id
+  JOIN known_spans
+    ON known_spans.always_on
+    AND known_spans.host_id = restarting.host_id
+    AND known_spans.valid_from <= restarting.placed_at
+    AND coalesce(known_spans.valid_until, 'infinity') > restarting.placed_at
+  ASOF LEFT JOIN followed ON followed.host_id = restarting.host_id AND restarting.placed_at >= followed.next_from
+  WHERE restarting.kind = 'os_patch' AND updates.kind = 'os_patch'
+),
+told_at_boots AS (
+  SELECT update_id, os_type, min(known_at) AS known_at
+  FROM (
+    SELECT update_id, os_type, known_at, count(*) OVER by_then AS servers, count(*) FILTER (at_boot) OVER by_then AS booted
+    FROM patched_servers
+    WINDOW by_then AS (PARTITION BY update_id, os_type ORDER BY known_at)
+  )
+  WHERE booted >= 3 AND 2 * booted > servers
+  GROUP BY update_id, os_type
+),
+patching AS (
+  SELECT patched_servers.os_type, patched_servers.released_at, greatest(patched_servers.known_at, told_at_boots.known_at) AS known_at,
+    patched_servers.known_at AS others_known, patched_servers.update_id
+  FROM patched_servers JOIN told_at_boots USING (update_id, os_type)
+  WHERE patched_servers.at_boot
+),
+supposed AS (
+  SELECT left_behind.host_id, left_behind.online_until, patching.known_at
+  FROM left_behind
+  ASOF JOIN patching
+    ON patching.os_type = left_behind.os_type AND patching.others_known >= left_behind.online_until - INTERVAL 1 DAY
+  WHERE left_behind.always_on AND patching.released_at <= left_behind.online_until
+    AND NOT EXISTS (
+      SELECT 1 FROM restarting
+      WHERE restarting.host_id = left_behind.host_id AND restarting.update_id = patching.update_id
+        AND restarting.placed_at <= left_behind.online_until
+    )
+),
+no_news AS (
+  SELECT host_id, online_until, min(known_at) AS known_at
+  FROM (SELECT host_id, online_until, known_at FROM explained UNION ALL SELECT host_id, online_until, known_at FROM supposed)
+  GROUP BY host_id, online_until
 ),
 restarted AS (
   SELECT
@@ -111,11 +163,11 @@ lasting AS (
 ),
 judged AS (
   SELECT
-    left_behind.*, explained.known_at AS explained_known,
-    coalesce(explained.known_at <= left_behind.gone_known, false) AS may_restart
+    left_behind.*, no_news.known_at AS explained_known,
+    coalesce(no_news.known_at <= left_behind.gone_known, false) AS may_restart
   FROM left_behind
-  LEFT JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
-  WHERE NOT left_behind.always_on OR coalesce(explained.known_at > left_behind.gone_known, true)
+  LEFT JOIN no_news ON no_news.host_id = left_behind.host_id AND no_news.online_until = left_behind.online_until
+  WHERE NOT left_behind.always_on OR coalesce(no_news.known_at > left_behind.gone_known, true)
   UNION ALL
   SELECT left_behind.* REPLACE (lasting.news_at AS gone_known), NULL, false
   FROM left_behind JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
@@ -127,6 +179,14 @@ judged AS (
   JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
   ANTI JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
   WHERE left_behind.always_on AND explained.known_until > greatest(left_behind.gone_known, explained.known_at)
+  UNION ALL
+  SELECT
+    left_behind.* REPLACE (greatest(left_behind.gone_known, left_behind.online_until + INTERVAL 2 HOUR) AS gone_known), NULL, false
+  FROM left_behind
+  JOIN supposed ON supposed.host_id = left_behind.host_id AND supposed.online_until = left_behind.online_until
+  ANTI JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
+  WHERE left_behind.online_until + INTERVAL 2 HOUR <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
+    AND coalesce(greatest(next_from, next_known) > left_behind.online_until + INTERVAL 2 HOUR, true)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
