@@ -242,3 +242,19 @@ def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(la
         incidents = run(engine, step_minutes=1).incidents
     assert incidents
     assert all(one.said.named_tick is None for one in incidents)
+
+
+@pytest.mark.parametrize(("told", "tick"), [(GONE - 3, GONE + 10), (GONE + 9, GONE + 10), (GONE + 20, GONE + 20)])
+def test_what_the_catalogue_told_of_by_the_time_that_a_silence_is_known_explains_none(lake, told, tick):
+    """Those that are first to install an update often tell of it some seconds before the catalogue does."""
+    append_rows(
+        lake, "host", [{"host_id": host, "os_type": "linux", "always_on": True} for host in ("first", "steady")]
+    )
+    append_rows(lake, "update", [{"update_id": "u", "kind": "content", "released_at": at(0), "received_at": at(told)}])
+    sessions = [{"host_id": "first", "online_from": at(-600), "online_until": at(GONE)}]
+    append_rows(lake, "session", [*sessions, {"host_id": "steady", "online_from": at(-600)}])
+    got = {"host_id": "first", "update_id": "u", "applied_at": at(GONE - 4), "received_at": at(GONE - 4)}
+    append_rows(lake, "install", [got])
+    with Engine(lake, as_of=at(500)) as engine:
+        events = read_news(engine).events
+    assert (events.tick[events.outcome == DARK] - int(at(0).timestamp()) // 60).tolist() == [tick]

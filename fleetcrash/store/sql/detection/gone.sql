@@ -69,6 +69,7 @@ explained AS (
     ON restarting.host_id = left_behind.host_id
     AND restarting.placed_at <= left_behind.online_until
     AND restarting.placed_at > left_behind.online_until - INTERVAL 1 HOUR
+    AND coalesce(restarting.known_until > left_behind.gone_known, true)  -- else it told its kind in time
   WHERE restarting.kind = 'os_patch' OR NOT left_behind.always_on
   GROUP BY left_behind.host_id, left_behind.online_until
 ),
