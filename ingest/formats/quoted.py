@@ -28,6 +28,7 @@ _LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _COMMAND = re.compile(rb"(?:(?![\[{])[^\n]{0,1000}\n){1,8}(?=(?:\[\s{0,99})?\{\s{0,99}\")")
 _COLOUR = re.compile(rb"\x1b(?:\[[0-9;?]{0,30}[A-Za-z]|\(B)")
+_STAMPED_AMONG = 200  # lines, that are looked at
 _LEAST_STAMPED = 3
 _STAMP = re.compile(  # also a container's name
     rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\]?(?:[ \t]|$)"
@@ -111,7 +112,7 @@ def unspaced(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def is_stamped(start: bytes) -> bool:
     """Whether a log wrote the time, or its container's name, before the lines of a text."""
-    lines = [line for line in start.split(b"\n")[:-1] if line.strip()]
+    lines = [line for line in start.split(b"\n", _STAMPED_AMONG)[:-1] if line.strip()]
     stamped = sum(_STAMP.match(line.rstrip(b"\r")) is not None for line in lines)
     return stamped >= _LEAST_STAMPED and stamped * 2 >= len(lines)
 

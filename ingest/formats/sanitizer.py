@@ -52,11 +52,11 @@ _TOMBSTONE = "*** *** *** *** ***"
 
 def _recognises(head: Head) -> bool:
     said = head.text
-    if (is_marked_up(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not _may_begin(said):
+    if (is_marked_up(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not (marks := heads.marks_in(said)):
         return False
     lines = said.splitlines()
     for at, line in enumerate(lines):
-        report = report_of(line)
+        report = report_of(line) if heads.may_begin(line, marks) else None
         if report is None or _is_of_system(line, report):
             continue
         proof = report.proof
@@ -213,11 +213,6 @@ def _is_over(report: Report, line: str) -> bool:
 
 def _most_lines(report: Report) -> int:
     return _MOST_OF_PARTS if report.thrown is not None and report.thrown.between is not None else _MOST_LINES
-
-
-def _may_begin(said: str) -> bool:
-    """A quick check whether a text may have a report, as most have none."""
-    return any(mark in said for mark in heads.MARKS)
 
 
 def add(records: Records, report: Report, *, host: str | None = None, at: str | None = None) -> None:

@@ -107,7 +107,24 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "unexpected exception of type ", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
           *server_faults.MARKS, *workers.MARKS)  # fmt: skip
-MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text
+_GLOG_MARK = re.compile(r"\bF\d{4,8} \d")
+
+
+def marks_in(text: str) -> list[str]:
+    """The marks that a text has, none of which mostly."""
+    return [mark for mark in MARKS if mark in text]
+
+
+def may_begin(line: str, marks: Iterable[str] = MARKS) -> bool:
+    """A quick check whether a line may be a report's first, as hardly any is: a sixth of the time of one expression.
+
+    Args:
+        marks: those of the text that the line is of.
+    """
+    for mark in marks:
+        if mark in line:
+            return True
+    return "F" in line and _GLOG_MARK.search(line) is not None
 
 
 def code_of(code: str, lines: Iterable[str]) -> str:

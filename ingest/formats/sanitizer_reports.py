@@ -102,7 +102,7 @@ class Report:
 
 def report_of(line: str) -> Report | None:
     """The report that begins with a line; None if there is none."""
-    if heads.MARK.search(line) is None:
+    if not heads.may_begin(line):
         return None
     line = line.removeprefix("`")  # Markdown's mark of code
     for prefix in filter(None, (form.match(line) for form in (_PREFIX, OF_CONTAINER, _NO_PREFIX, _INDENT))):
