@@ -7,9 +7,9 @@
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
 -- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
--- Some agents tell of a patch only at the boot that it made. Once three servers of an OS told of one within a quarter of an hour
--- after they came back, and most that tell of it did, a server of that OS that fell silent since its release, and had not told
--- of it, may be restarting for it as well, as long as others are: that is news once it has lasted two hours.
+-- Some agents tell of a patch only at the boot that it made. Once three servers of an OS told of one within a quarter of an
+-- hour after they came back, and most that tell of it did, a server of that OS that fell silent since its release, and had not
+-- told of it, may be restarting for it as well, as long as others are: that is news once it has lasted two hours.
 -- What the catalogue lacks is taken for a patch until it tells a kind; a silence that was no news until then is news then.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- may_restart: a host that is not always on may be restarting, for a patch, a driver or what may be either: it is among those
@@ -75,10 +75,13 @@ explained AS (
 ),
 patched_servers AS (
   SELECT
-    restarting.update_id, known_spans.os_type, updates.released_at, restarting.known_at,
-    coalesce(restarting.placed_at < followed.next_from + INTERVAL 15 MINUTE
-      AND followed.next_from BETWEEN followed.online_until + INTERVAL 5 MINUTE AND followed.online_until + INTERVAL 2 HOUR,
-      false) AS at_boot
+    restarting.update_id, known_spans.os_type, updates.released_at,
+    greatest(restarting.known_at, updates.known_at) AS known_at,
+    CASE
+      WHEN restarting.placed_at < followed.next_from + INTERVAL 15 MINUTE
+        AND followed.next_from BETWEEN followed.online_until + INTERVAL 5 MINUTE AND followed.online_until + INTERVAL 2 HOUR
+        THEN greatest(restarting.known_at, updates.known_at, followed.next_known)
+    END AS boot_known
   FROM restarting
   JOIN updates ON updates.update_id = restarting.update_id
   JOIN known_spans
@@ -89,27 +92,34 @@ patched_servers AS (
   ASOF LEFT JOIN followed ON followed.host_id = restarting.host_id AND restarting.placed_at >= followed.next_from
   WHERE restarting.kind = 'os_patch' AND updates.kind = 'os_patch'
 ),
+told AS (
+  SELECT update_id, os_type, known_at, 1 AS server, 0 AS booted FROM patched_servers
+  UNION ALL
+  SELECT update_id, os_type, boot_known, 0, 1 FROM patched_servers WHERE boot_known IS NOT NULL
+),
 told_at_boots AS (
   SELECT update_id, os_type, min(known_at) AS known_at
   FROM (
-    SELECT update_id, os_type, known_at, count(*) OVER by_then AS servers, count(*) FILTER (at_boot) OVER by_then AS booted
-    FROM patched_servers
+    SELECT update_id, os_type, known_at, sum(server) OVER by_then AS servers, sum(booted) OVER by_then AS booted
+    FROM told
     WINDOW by_then AS (PARTITION BY update_id, os_type ORDER BY known_at)
   )
   WHERE booted >= 3 AND 2 * booted > servers
   GROUP BY update_id, os_type
 ),
 patching AS (
-  SELECT patched_servers.os_type, patched_servers.released_at, greatest(patched_servers.known_at, told_at_boots.known_at) AS known_at,
-    patched_servers.known_at AS others_known, patched_servers.update_id
-  FROM patched_servers JOIN told_at_boots USING (update_id, os_type)
-  WHERE patched_servers.at_boot
+  SELECT
+    servers.os_type, servers.update_id, servers.released_at, servers.boot_known,
+    greatest(servers.boot_known, told_at_boots.known_at) AS known_at
+  FROM patched_servers AS servers
+  JOIN told_at_boots ON told_at_boots.update_id = servers.update_id AND told_at_boots.os_type IS NOT DISTINCT FROM servers.os_type
+  WHERE servers.boot_known IS NOT NULL
 ),
 supposed AS (
   SELECT left_behind.host_id, left_behind.online_until, patching.known_at
   FROM left_behind
   ASOF JOIN patching
-    ON patching.os_type = left_behind.os_type AND patching.others_known >= left_behind.online_until - INTERVAL 1 DAY
+    ON patching.os_type = left_behind.os_type AND patching.boot_known >= left_behind.online_until - INTERVAL 1 DAY
   WHERE left_behind.always_on AND patching.released_at <= left_behind.online_until
     AND NOT EXISTS (
       SELECT 1 FROM restarting
@@ -181,8 +191,7 @@ judged AS (
   ANTI JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
   WHERE left_behind.always_on AND explained.known_until > greatest(left_behind.gone_known, explained.known_at)
   UNION ALL
-  SELECT
-    left_behind.* REPLACE (greatest(left_behind.gone_known, left_behind.online_until + INTERVAL 2 HOUR) AS gone_known), NULL, false
+  SELECT left_behind.* REPLACE (greatest(gone_known, left_behind.online_until + INTERVAL 2 HOUR) AS gone_known), NULL, false
   FROM left_behind
   JOIN supposed ON supposed.host_id = left_behind.host_id AND supposed.online_until = left_behind.online_until
   ANTI JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
