@@ -1,7 +1,9 @@
 """Companions: updates that a fault may need beside the guilty one.
 
 Hosts without one say that the fault needs it if they could have been struck and were not. Whoever got the guilty update
-when the fault was X"""
+when the fault was over, or so lately that it is still to strike, could not: the struck hosts are held against those
+that got it when they did. Nor could laptops that nobody restarts: servers are held against servers.
+"""
 
 from __future__ import annotations
 

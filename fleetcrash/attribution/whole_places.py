@@ -18,8 +18,8 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import PLACES
 from fleetcrash.counts import MOSTLY
 
-WITNESSES = ("customer", "site")
-"""Dimensions of a place whose hosts are one witness. (A group is what policies are for.)"""
+# Dimensions of a place whose hosts are one witness. (A group is what policies are for.)
+_WITNESSES = ("customer", "site")
 
 _LEAST_HOSTS = 5  # online at a place, or it counts for nothing
 _HARDLY_ANY = 0.1  # of the hosts of a place have it that was left out; many are never told where it went
@@ -37,7 +37,7 @@ def log_odds(inquiry: Inquiry, update: int, tick: int, struck: Ints) -> dict[str
     online, with_it = _hosts_at(inquiry, update, tick, struck)
     names = np.array([name for name, _ in inquiry.news.places.names])
     found = {}
-    for dimension in WITNESSES:
+    for dimension in _WITNESSES:
         there = names == dimension
         # Hosts that the inventory lacks may stand anywhere.
         hit = set(inquiry.news.events.places[PLACES.index(dimension)][struck].tolist()) - {None}

@@ -109,10 +109,8 @@ told_at_boots AS (
 ),
 patching AS (
   SELECT
-    servers.os_type, servers.update_id, servers.released_at, servers.boot_known,
-    greatest(servers.boot_known, told_at_boots.known_at) AS known_at
-  FROM patched_servers AS servers
-  JOIN told_at_boots ON told_at_boots.update_id = servers.update_id AND told_at_boots.os_type IS NOT DISTINCT FROM servers.os_type
+    os_type, update_id, servers.released_at, servers.boot_known, greatest(servers.boot_known, told_at_boots.known_at) AS known_at
+  FROM patched_servers AS servers JOIN told_at_boots USING (update_id, os_type)
   WHERE servers.boot_known IS NOT NULL
 ),
 supposed AS (
