@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.news import News
@@ -121,7 +122,8 @@ def run(engine: Engine, *, step_minutes: int, progress: Progress | None = None) 
 def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
     """The ticks from one to another, but for those amid days in which nobody was online and nothing came to be known.
 
-    A record of a clock that stood at 1970 would else cost millions of them.
+    Or, where somebody was, amid weeks in which nothing did, and of which nothing is learned. A record of a clock that
+    stood at 1970 would else cost millions of them.
 
     Args:
         news: all there is to know, from the first tick on.
@@ -138,8 +140,9 @@ def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
         changes = np.unique(np.concatenate([edges[gap : gap + 2], *beside]))
         for still in np.flatnonzero(np.diff(changes) > _LEAST_GAP).tolist():
             until = np.searchsorted(news.online.minute, np.int32(changes[still]), side="right")
-            if news.online.change[:until].sum():
-                continue
-            stretches.append(range(begin, int(changes[still]) + _STILL_MINUTES))
-            begin = int(changes[still + 1]) - KEPT_MINUTES
+            unheard = UNHEARD_MINUTES if news.online.change[:until].sum() else 0
+            end, again = int(changes[still]) + _STILL_MINUTES + unheard, int(changes[still + 1]) - KEPT_MINUTES
+            if end < again:
+                stretches.append(range(begin, end))
+                begin = again
     return [*stretches, range(begin, last_tick + 1)]

@@ -27,6 +27,11 @@ RING = DAY + 1
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the past anew
 
+UNHEARD_MINUTES = 28 * DAY
+"""For which a fleet may tell nothing, though hosts of it count as online, and be taken for quiet. After that nothing is
+learned from it until it tells something again: one clock that stood at 1970 would teach half a century without a crash.
+In any fleet worth watching somebody comes or goes, or installs something, in four weeks; and those are learned from."""
+
 
 def _nothing_until(spots: int) -> Floats:
     """(OUTCOMES, spots, RING) zeros; what is of one minute lies side by side, for one is written at every tick."""
@@ -75,6 +80,7 @@ class Expectation:
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         # (OUTCOMES, WINDOWS, slices) of each update, by what counts: several cases are tried at a tick.
         self._in_slices: dict[tuple[int, bytes], Floats] = {}
+        self._heard_tick = news.first_tick  # the last one at which anything was told
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
         self._take_over(news, spots, tick=news.first_tick - 1)
@@ -131,7 +137,7 @@ class Expectation:
         self._take_rates()
 
     def rest(self) -> None:
-        """Go on after ticks that were left out, in which nobody was online and nothing was to be expected."""
+        """Go on after ticks that were left out, of which nothing is learned and none is looked back to."""
         self._until[:] = (self.total / self._scale)[..., None]
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
@@ -142,10 +148,11 @@ class Expectation:
             disturbed: whether an incident made a minute unlike the baseline.
         """
         self._in_slices.clear()
-        self.time.advance(tick)
+        changed = self.time.advance(tick)
         self._count_online(tick)
         at_risk = self._at_risk()
-        self._count_by_hour(tick, at_risk)
+        if self._count_by_hour(tick, at_risk) or changed:
+            self._heard_tick = tick
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
             if self._learns_hazard:
@@ -314,7 +321,8 @@ class Expectation:
         self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
         self._until[:, :, (tick + 1) % RING] = self.total / self._scale
-        self._pending.append((tick, at_risk, raw.astype(np.float32)))
+        if tick - self._heard_tick <= UNHEARD_MINUTES:
+            self._pending.append((tick, at_risk, raw.astype(np.float32)))
 
     def _at_risk(self) -> Floats:
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
@@ -324,14 +332,19 @@ class Expectation:
         """(OUTCOMES,) how much more happens at this hour of the day than the rates say."""
         return self.baseline.by_hour[:, hour_of(tick)]
 
-    def _count_by_hour(self, tick: int, at_risk: Floats) -> None:
-        """Take in what is to be expected of a minute, whatever its hour, and which events came to be known."""
+    def _count_by_hour(self, tick: int, at_risk: Floats) -> bool:
+        """Take in what is to be expected of a minute, whatever its hour, and which events came to be known.
+
+        Returns:
+            Whether any did.
+        """
         events = self._news.events
         expected = (self._learned_rates * at_risk).sum((1, 2))
         self._hours.expect(tick, expected, self._is_told(tick))
         taken = self._known.take(tick)
         if taken.start < taken.stop:
             self._hours.count(events.minute[taken], events.outcome[taken])
+        return taken.start < taken.stop
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         while self._pending and learned_at(self._pending[0][0], self._news.first_crash_minute) <= tick:

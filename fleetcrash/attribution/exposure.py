@@ -255,10 +255,13 @@ class HostTime:
         for time in self.by_update.values():
             time.extend(cells, rows)
 
-    def advance(self, tick: int) -> None:
-        """Take in what became known by the tick. Ticks come in order; only days without news may be left out."""
-        self._advance_online(tick)
-        self._advance_exposed(tick)
+    def advance(self, tick: int) -> bool:
+        """Take in what became known by the tick. Ticks come in order; only days without news may be left out.
+
+        Returns:
+            Whether anything did.
+        """
+        return self._advance_online(tick) | self._advance_exposed(tick)
 
     def risk_set(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints) -> Floats:
         """Share of the hosts at risk that had the update, where and when each event happened.
@@ -295,15 +298,16 @@ class HostTime:
         later = self.told[min(max(minutes, 0), LATE_MINUTES - 1) + 1 :].sum()
         return float(later / max(self.told.sum(), 1.0))
 
-    def _advance_online(self, tick: int) -> None:
+    def _advance_online(self, tick: int) -> bool:
         rows, taken = self.news.online, self._online.take(tick)
         if taken.start < taken.stop:
             cell, boot, change = rows.cell[taken], rows.since_boot[taken], rows.change[taken]
             np.add.at(self.online, (cell, boot), change.astype(float))  # of the same type it is five times as fast
             np.add.at(self.online_now, self.stratum[cell] * BOOTS + boot, change.astype(np.int32))
         self.online_lately[tick % KEPT_MINUTES] = self.online_now
+        return taken.start < taken.stop
 
-    def _advance_exposed(self, tick: int) -> None:
+    def _advance_exposed(self, tick: int) -> bool:
         rows, taken = self.news.exposed, self._exposed.take(tick)
         if taken.start < taken.stop:
             order = taken.start + np.argsort(rows.update[taken], kind="stable")
@@ -316,6 +320,7 @@ class HostTime:
             time.by_hour[hour_of(tick)] += time.now.sum(0)
             if tick - time.changed_tick > KEPT_MINUTES and not time.now.any():
                 time.rest()
+        return taken.start < taken.stop
 
     def _take(self, rows: Exposed, picked: Ints, update: int, tick: int) -> None:
         time = self.by_update.get(update)

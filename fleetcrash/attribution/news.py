@@ -269,6 +269,12 @@ class News:
         """(cells,) the number of each one's operating system."""
         return np.array([system_number(cell.os_type) for cell in self.cells], dtype=np.int64)
 
+    def follows(self, earlier: News) -> bool:
+        """Whether what was judged by earlier news stands: by the same kind of host, from the same first crash on."""
+        is_begun = earlier.first_crash_minute < earlier.last_tick
+        same_begin = not is_begun or self.first_crash_minute == earlier.first_crash_minute
+        return same_begin and self.crashes_only == earlier.crashes_only
+
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.
 

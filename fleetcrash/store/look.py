@@ -17,6 +17,7 @@ from fleetcrash.store.snapshot import TableFiles
 # The views that queries read, each listed after those that it reads.
 VIEWS = (
     "crashes",
+    "first_crash",
     "installs",
     "updates",
     "hosts",

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
+from fleetcrash.attribution import expectation
 from fleetcrash.attribution.backtest import incidents, lively
+from fleetcrash.attribution.baseline import CRASH
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.expectation import UNHEARD_MINUTES
+from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.hours import DAY
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
 from monitor.loop import Monitor
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from fleetcrash.attribution.news import News
 
 YEARS = 3 * 365 * DAY
+EPOCH = -56 * 365 * DAY  # about when clocks begin
 
 
 def outage(day: int) -> World:
@@ -65,16 +73,91 @@ def test_an_outage_years_later_is_told_as_if_it_were_the_first_and_the_first_one
 
 
 @pytest.mark.slow
-def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake):
-    """Of alarm: what is learned from lags behind by a day, as where there is a long history."""
-    old = crash_of(1, -56 * 365 * DAY)
+def test_a_crash_of_a_clock_that_stood_at_1970_changes_nothing_that_is_said(empty_lake):
     with lake_of(outage(0), empty_lake) as lake:
         usual = said(lake)
-    with lake_of(both(outage(0), {**outage(0), "crash": [old]}), empty_lake) as lake:
-        found = said(lake)
-    assert [update for _, update, _ in found] == [update for _, update, _ in usual]
-    later = [int(one[-4:]) - int(other[-4:]) for (one, _, _), (other, _, _) in zip(found, usual, strict=True)]
-    assert later == pytest.approx([0], abs=2)
+    with lake_of(both(outage(0), {**outage(0), "crash": [crash_of(1, EPOCH)]}), empty_lake) as lake:
+        assert said(lake) == usual
+    assert [update for _, update, _ in usual] == ["bad of 0"]
+
+
+def listed(strays: list[int], crashes: list[int]) -> World:
+    """Crashes at some minutes, of a fleet of which there is only an inventory."""
+    hosts = [{"host_id": f"h{number}", "os_type": "windows"} for number in range(60)]
+    told = [crash_of(number, minute) for number, minute in enumerate([*strays, *crashes])]
+    return {"host": hosts, "crash": told}
+
+
+@pytest.mark.parametrize(
+    ("strays", "crashes", "first"),
+    [
+        ([], [600], 600),
+        ([EPOCH], [], EPOCH),
+        ([EPOCH], [600, 605], 600),
+        ([EPOCH, EPOCH + 10], [600 + 5 * number for number in range(18)], 600),
+        ([EPOCH, EPOCH + 10], [600, 605], EPOCH),
+        ([EPOCH, EPOCH + 400 * DAY], [600, 605], 600),
+        ([600, 605], [YEARS], 600),
+        ([0], [200 * DAY, 201 * DAY], 0),
+    ],
+    ids=["one", "only strays", "one stray", "a tenth", "more", "far apart", "clock that is ahead", "within a year"],
+)
+def test_an_inventory_counts_as_online_from_the_first_crash_that_is_no_stray(empty_lake, strays, crashes, first):
+    with lake_of(listed(strays, crashes), empty_lake) as lake, Engine(lake) as engine:
+        told = read_news(engine)
+    minute = int(at(first).timestamp()) // 60
+    assert told.online.minute[0] == minute - 60
+    assert told.first_crash_minute == minute + 1 - 60  # crashes are told a minute later
+
+
+@pytest.mark.parametrize("sessions", [False, True], ids=["an inventory", "a session without an end"])
+def test_a_stray_takes_few_ticks_whoever_counts_as_online(empty_lake, sessions):
+    fleet = listed([EPOCH], [600 + number for number in range(40)])
+    fleet["session"] = [{"host_id": "h0", "online_from": at(EPOCH)}] * sessions
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        told = read_news(engine)
+    ticks = sum(map(len, lively(told, told.first_tick, told.last_tick)))
+    assert ticks < 10 * DAY + UNHEARD_MINUTES * sessions
+
+
+def test_an_inventory_is_told_of_a_rise_as_if_there_were_no_stray(empty_lake):
+    found = []
+    for strays in ([], [EPOCH]):
+        with lake_of(listed(strays, [600 + number % 20 for number in range(40)]), empty_lake) as lake:
+            found.append([one["alarm_at"] for one in incidents(lake)["incidents"]])
+    assert len(found[0]) == 1
+    assert found[1] == found[0]
+
+
+def test_a_fleet_that_tells_nothing_teaches_nothing_until_it_does(empty_lake, monkeypatch):
+    monkeypatch.setattr(expectation, "UNHEARD_MINUTES", 100)
+    begins = {"h0": -1000, "h1": -1000, "h2": 900}
+    fleet: World = {
+        "host": [{"host_id": host, "os_type": "windows"} for host in begins],
+        "session": [{"host_id": host, "online_from": at(minute)} for host, minute in begins.items()],
+        "crash": [crash_of(0, 0), crash_of(1, 2000)],
+    }
+    learned = {}
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        detector = Detector(read_news(engine))
+        for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
+            detector.tick(tick)
+            learned[tick - int(at(0).timestamp()) // 60] = int(detector._inquiry.expected.baseline.minutes[CRASH])
+    told, told_from = 1, 1 - 60  # the first crash; a minute is learned from as long after it as it lies behind that
+    assert learned[600] == learned[1850] == len(range(told, told + 100 + 1))
+    assert learned[2000] == learned[600] + len(range(begins["h2"], (2000 + told_from) // 2 + 1))
+
+
+def test_whether_the_first_crash_is_a_stray_is_judged_anew_as_more_are_told(empty_lake):
+    """The first one that is told after years is as rare as the stray; the next one says which of them is that."""
+    fleet = listed([EPOCH], [600, 605])
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        engine.as_of = at(602)
+        before = read_news(engine)
+        engine.as_of = at(604)
+        assert read_news(engine, after_tick=before.last_tick).follows(before)
+        engine.as_of = at(607)
+        assert not read_news(engine, after_tick=before.last_tick).follows(before)
 
 
 def news(events: list[int], again: list[int], online: list[int], exposed: list[int], *, come: int = 0) -> News:
@@ -111,3 +194,15 @@ def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_d
 def test_a_fleet_that_is_there_is_looked_at_in_every_minute(every, come):
     first, last = 29_000_000, 29_000_000 + 100 * DAY
     assert lively(news([], [], list(range(first, last, every)), [], come=come), first, last) == [range(first, last + 1)]
+
+
+def test_where_nothing_changes_for_weeks_those_of_which_nothing_is_learned_take_no_ticks():
+    first, years = 29_000_000, 3 * 365 * DAY
+    changes = [first, first + years, first + 2 * years]
+    taken = lively(news([], [], changes, [], come=3), first, changes[-1])
+    lasts = 3 * DAY + UNHEARD_MINUTES
+    assert [(one.start, one.stop) for one in taken] == [
+        (first, first + lasts),
+        (changes[1] - KEPT_MINUTES, changes[1] + lasts),
+        (changes[2] - KEPT_MINUTES, changes[2] + 1),
+    ]

@@ -1,6 +1,6 @@
 -- Presence where no host tells it, or none of some system: that of hosts that are not heard of is assumed, one row per host
 -- and stretch. Such a host counts as online from a sighting on for as long as that counts. Without any sighting all of the
--- inventory that are not heard of count as online, from an hour before the first crash on.
+-- inventory that are not heard of count as online, from an hour before the first crash (see first_crash) on.
 -- A stretch's end is no silence: nobody was listening.
 -- since_known: from when the stretch was known; gone_known: from when its end was.
 WITH marked AS (
@@ -27,7 +27,7 @@ SELECT
 FROM stretched
 UNION ALL
 SELECT
-  host_id, greatest(known_at, (SELECT min(placed_at) FROM crashes) - INTERVAL 1 HOUR), known_at, true,
+  host_id, greatest(known_at, (SELECT placed_at FROM first_crash) - INTERVAL 1 HOUR), known_at, true,
   CAST(NULL AS TIMESTAMPTZ), CAST(NULL AS TIMESTAMPTZ)
 FROM hosts ANTI JOIN heard_hosts USING (host_id)
 WHERE NOT EXISTS (SELECT 1 FROM sightings) AND EXISTS (SELECT 1 FROM crashes)
