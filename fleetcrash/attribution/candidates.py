@@ -3,6 +3,9 @@
 Every slice of the cells at hand by one or two attributes, and what is said of two operating systems at once. A bound on
 a version says something only among versions of one line: those of an operating system by themselves, and those of the
 agent where it is numbered alike on all of them. Between systems a bound would part what nobody would part so.
+
+Of two attributes there are as many as their values and bounds make, hundreds of thousands where a fleet has hundreds of
+models and builds. So these are counted without being made, and a ``Candidate`` is made of the few that matter.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from fleetcrash.arrays import Mask
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.conditions import Condition, components, matcher, version_key
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -63,8 +66,48 @@ class _Atom:
     has_one_system: bool
 
 
-def candidates_of(cells: Sequence[Cell]) -> list[Candidate]:
-    """All that are tried on (C,) cells. The first is that of all hosts."""
+@dataclass(frozen=True)
+class Pairs:
+    """Every part of a condition by one attribute with every one by another.
+
+    Attributes:
+        ones, others: (n,) and (m,) the parts. log_share: of any two of them, of what is likely before looking.
+    """
+
+    ones: Sequence[_Atom]
+    others: Sequence[_Atom]
+    log_share: float
+
+    def sums(self, values: Floats) -> Floats:
+        """(n, m, V) sums of (C, V) values over the cells that both parts select; zeros where both have bounds."""
+        ones, others = (np.array([atom.mask for atom in atoms]) for atoms in (self.ones, self.others))
+        sums = np.zeros((len(ones), len(others), values.shape[1]))
+        # A value selects few cells and a bound half of them, so that all is looked at among the cells of values.
+        for number, one in enumerate(self.ones):
+            if not one.bounds:
+                inside = np.flatnonzero(one.mask)
+                sums[number] = others[:, inside].astype(float) @ values[inside]
+        bounded = np.flatnonzero([one.bounds for one in self.ones])
+        for number, other in enumerate(self.others):
+            if not other.bounds and len(bounded):
+                inside = np.flatnonzero(other.mask)
+                sums[bounded, number] = ones[np.ix_(bounded, inside)].astype(float) @ values[inside]
+        return sums
+
+    def log_priors(self) -> Floats:
+        """(n, m) how likely each is before looking; never, where two parts make no condition."""
+        prior = np.add.outer(*([atom.log_share for atom in atoms] for atoms in (self.ones, self.others)))
+        go_together = [[_go_together(one, other) for other in self.others] for one in self.ones]
+        return np.where(go_together, self.log_share + prior, -np.inf)
+
+    def candidate(self, one: int, other: int) -> Candidate:
+        """Two parts together."""
+        a, b = self.ones[one], self.others[other]
+        return Candidate({a.key: a.text, b.key: b.text}, a.mask & b.mask, self.log_share + a.log_share + b.log_share)
+
+
+def candidates_of(cells: Sequence[Cell]) -> tuple[list[Candidate], list[Pairs]]:
+    """All that are tried on (C,) cells: those of one attribute at most, that of all hosts first; and those of two."""
     atoms = {key: _atoms(cells, key) for key in _KEYS}
     atoms = {key: found for key, found in atoms.items() if found}
     everyone = np.ones(len(cells), bool)
@@ -73,17 +116,15 @@ def candidates_of(cells: Sequence[Cell]) -> list[Candidate]:
     for key, of_key in atoms.items():
         found += [Candidate({key: a.text}, a.mask, prior + a.log_share) for a in of_key if a.stands_alone]
     found += [Candidate(told, mask, prior + log_share) for told, mask, log_share in _of_two_systems(atoms)]
-    pairs = list(combinations(atoms, 2))
-    for one, other in pairs:
-        prior = float(_LOG_PRIOR_KEYS[2] - np.log(len(pairs)))
-        for a in atoms[one]:
-            for b in atoms[other]:
-                if not _go_together(a, b):
-                    continue
-                mask = a.mask & b.mask
-                if mask.any():
-                    found.append(Candidate({a.key: a.text, b.key: b.text}, mask, prior + a.log_share + b.log_share))
-    return found
+    pairs = list(combinations(atoms.values(), 2))
+    log_share = float(_LOG_PRIOR_KEYS[2] - np.log(max(len(pairs), 1)))
+    return found, [_of_both(ones, others, log_share) for ones, others in pairs]
+
+
+def _of_both(ones: Sequence[_Atom], others: Sequence[_Atom], log_share: float) -> Pairs:
+    if ones[0].key != "os_type":  # what has two bounds goes with an operating system alone
+        ones, others = ([atom for atom in atoms if atom.bounds <= 1] for atoms in (ones, others))
+    return Pairs(ones, others, log_share)
 
 
 def _go_together(a: _Atom, b: _Atom) -> bool:

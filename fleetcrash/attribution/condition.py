@@ -10,14 +10,14 @@ Of the likeliest two attributes it is asked whether a third parts those that are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Mask
-from fleetcrash.attribution.candidates import Candidate, candidates_of
+from fleetcrash.attribution.candidates import Candidate, Pairs, candidates_of
 from fleetcrash.attribution.companions import share_that_had
 from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, matcher
 from fleetcrash.attribution.evidence import log_raised
@@ -38,6 +38,9 @@ _SPARED = 0.1  # of as many events as there would be in those that it leaves out
 _SLIVER = 0.02
 _OUT_OF_REACH = 20.0  # of nine tenths
 _AT_A_PLACE = ""  # no update has this name
+_BLOCK = 512  # candidates weighed at once
+# Of two attributes that are within reach. Where nearly nothing speaks for any, hundreds of thousands are.
+_MOST_TOLD = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,13 @@ class _Answer:
     Attributes:
         told: None where nothing can be said that selects its hosts.
         hosts: what tells the hosts that it selects.
-        events, expected: (C,) of these, by cell.
+        mask: (C,) the cells that it selects. events, expected: (C,) of all, some of which it selects.
     """
 
     told: Condition | None
     hosts: tuple[str | None, bytes]
     log_weight: float
+    mask: Mask
     events: Floats
     expected: Floats
 
@@ -60,10 +64,10 @@ class _Answer:
         """Whether two on the same attributes select the same hosts, but for a few of which nothing would tell."""
         if self.told is None or other.told is None or self.told.keys() != other.told.keys():
             return self is other
-        if self.hosts[0] != other.hosts[0] or (self.events != other.events).any():
+        if self.hosts[0] != other.hosts[0] or (self.events * self.mask != other.events * other.mask).any():
             return False
-        apart = float(np.abs(self.expected - other.expected).sum())
-        return apart <= _SLIVER * max(float(self.expected.sum()), float(other.expected.sum()))
+        mine, others = self.expected * self.mask, other.expected * other.mask
+        return float(np.abs(mine - others).sum()) <= _SLIVER * max(float(mine.sum()), float(others.sum()))
 
 
 @dataclass(frozen=True)
@@ -130,10 +134,11 @@ def find_condition(
     if events[:, known].sum() < LEAST_EVENTS or expected[:, ~known].sum() > _UNKNOWN_SHARE * expected.sum():
         return None
     support = np.flatnonzero(known & (expected.sum(0) + events.sum(0) > 0)).tolist()
-    candidates = candidates_of([cells[number] for number in support])
+    candidates, pairs = candidates_of([cells[number] for number in support])
     seen, mean = events[:, support], expected[:, support]
+    plainer = [one for one in candidates if one.told is not None]
+    candidates += _within_reach(candidates, pairs, seen, mean)
     answers = _weigh(candidates, seen, mean)
-    plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
     answers += _weigh(_of_three(answers, candidates, seen.sum(0), mean.sum(0)), seen, mean)
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
@@ -212,6 +217,30 @@ def _earned(answers: Sequence[_Answer], given: Condition | None) -> Condition | 
     return min(said, key=_plainness) if said else None
 
 
+def _within_reach(
+    plainer: Sequence[Candidate], pairs: Sequence[Pairs], events: Floats, expected: Floats
+) -> list[Candidate]:
+    """Of all on two attributes those that the likeliest, of one or two, does not leave out of reach.
+
+    Args:
+        events, expected: (K, C) of the hosts that may meet them.
+    """
+    values = np.concatenate([events, expected, np.ones((1, events.shape[1]))]).T
+    best = max(_weights(plainer, *_sums(plainer, events, expected)))
+    found = list[tuple[Pairs, int, int, float]]()
+    for both in pairs:
+        sums = both.sums(values)
+        seen, mean, cells = np.split(sums.reshape(-1, sums.shape[2]).T, [len(events), 2 * len(events)])
+        weights = np.where(cells[0] > 0, _log_raised(seen, mean) + both.log_priors().ravel(), -np.inf)
+        best = max(best, float(weights.max()))
+        near = np.flatnonzero(weights >= best - _OUT_OF_REACH)
+        where = zip(*np.unravel_index(near, sums.shape[:2]), weights[near], strict=True)
+        found += [(both, int(one), int(other), float(weight)) for one, other, weight in where]
+    weights = np.sort([weight for *_, weight in found])[-_MOST_TOLD:]
+    least = max(best - _OUT_OF_REACH, weights.min(initial=np.inf))
+    return [both.candidate(one, other) for both, one, other, weight in found if weight >= least]
+
+
 def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) -> list[_Answer]:
     """Each condition with its weight in the posterior.
 
@@ -220,13 +249,12 @@ def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) ->
     """
     if not candidates:
         return []
-    masks = _masks(candidates)
-    seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
+    weights = _weights(candidates, *_sums(candidates, events, expected))
     of_cell, mean_of_cell = events.sum(0), expected.sum(0)
     return [
-        _Answer(one.told, (None, one.mask.tobytes()), weight, of_cell * one.mask, mean_of_cell * one.mask)
-        for one, weight in zip(candidates, _weights(candidates, seen, mean), strict=True)
-        if weight is not None
+        _Answer(one.told, (None, one.mask.tobytes()), weight, one.mask, of_cell, mean_of_cell)
+        for one, weight in zip(candidates, weights, strict=True)
+        if weight >= max(weights) - _OUT_OF_REACH
     ]
 
 
@@ -238,23 +266,37 @@ def _weigh_with(
     Args:
         cells: (C,) those that ``companion`` is of, too. expected: (K, C) of hosts with and without it.
     """
-    masks, tells, of_cell = _masks(candidates), companion.tells, companion.events.sum(0)
+    tells, of_cell = companion.tells, companion.events.sum(0)
     struck = companion.events[tells].sum(0)
-    shares = share_that_had(masks, cells, struck, companion.hosts, companion.with_it)
-    seen, everyone = np.split((masks @ np.concatenate([companion.events, expected]).T).T, 2)
-    mean = np.where(tells[:, None], ((masks * shares) @ expected.T).T, everyone)
     told_of_cell, else_of_cell = expected[tells].sum(0), expected[~tells].sum(0)
-    return [
-        _Answer(
-            one.told,
-            (companion.update_id, (one.mask & (share > 0)).tobytes()),
-            weight,
-            of_cell * one.mask,
-            (told_of_cell * share + else_of_cell) * one.mask,
-        )
-        for one, share, weight in zip(candidates, shares, _weights(candidates, seen, mean), strict=True)
-        if weight is not None
-    ]
+    found = list[_Answer]()
+    for few in _in_blocks(candidates):
+        masks = _masks(few)
+        shares = share_that_had(masks, cells, struck, companion.hosts, companion.with_it)
+        seen, everyone = np.split((masks @ np.concatenate([companion.events, expected]).T).T, 2)
+        mean = np.where(tells[:, None], ((masks * shares) @ expected.T).T, everyone)
+        weights = _weights(few, seen, mean)
+        best = max([*weights, *(one.log_weight for one in found)])
+        found = [one for one in found if one.log_weight >= best - _OUT_OF_REACH]
+        found += [
+            _Answer(
+                one.told,
+                (companion.update_id, (one.mask & (share > 0)).tobytes()),
+                weight,
+                one.mask,
+                of_cell,
+                told_of_cell * share + else_of_cell,
+            )
+            for one, share, weight in zip(few, shares, weights, strict=True)
+            if weight >= best - _OUT_OF_REACH
+        ]
+    return found
+
+
+def _in_blocks(candidates: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    """A few at a time: of hundreds of versions and models, and thousands of cells, numbers for all take gigabytes."""
+    for begin in range(0, len(candidates), _BLOCK):
+        yield candidates[begin : begin + _BLOCK]
 
 
 def _masks(candidates: Sequence[Candidate]) -> NDArray[np.float32]:
@@ -262,15 +304,29 @@ def _masks(candidates: Sequence[Candidate]) -> NDArray[np.float32]:
     return np.array([one.mask for one in candidates], dtype=np.float32)
 
 
-def _weights(candidates: Sequence[Candidate], seen: Floats, mean: Floats) -> list[float | None]:
-    """(N,) the weight of each in the posterior; None of those that are out of reach.
+def _sums(candidates: Sequence[Candidate], events: Floats, expected: Floats) -> tuple[Floats, Floats]:
+    """(K, N) events, and events expected, of those that each selects, of (K, C) both."""
+    values = np.concatenate([events, expected]).T
+    sums = np.concatenate([_masks(few) @ values for few in _in_blocks(candidates)])
+    seen, mean = np.split(sums.T, 2)
+    return seen, mean
+
+
+def _weights(candidates: Sequence[Candidate], seen: Floats, mean: Floats) -> list[float]:
+    """(N,) the weight of each in the posterior.
 
     Args:
         seen, mean: (K, N) events, and events expected, of those that each selects.
     """
-    weights = log_raised(seen, mean).sum(0) + np.array([one.log_prior for one in candidates])
-    least = weights.max() - _OUT_OF_REACH
-    return [weight if weight >= least else None for weight in weights.tolist()]
+    weights: Floats = _log_raised(seen, mean) + np.array([one.log_prior for one in candidates])
+    return weights.tolist()
+
+
+def _log_raised(seen: Floats, mean: Floats) -> Floats:
+    """(N,) the log Bayes factors of all (K, N) that a rate was raised."""
+    every = range(_BLOCK, seen.shape[1], _BLOCK)
+    parts = zip(np.split(seen, every, axis=1), np.split(mean, every, axis=1), strict=True)
+    return np.concatenate([log_raised(*part).sum(0) for part in parts])
 
 
 def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
+from random import Random
 
 import numpy as np
 import pytest
 
+from fleetcrash.attribution import condition
+from fleetcrash.attribution.candidates import Candidate, Pairs, candidates_of
 from fleetcrash.attribution.condition import LEAST_EVENTS, Companion, Place, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition, matches
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
@@ -273,6 +277,79 @@ def test_with_most_of_the_fleet_missing_from_the_inventory_the_condition_is_unde
     events = np.array([[30.0, 30.0]])
     assert find_condition(cells, events, np.array([[0.1, 1.0]])) is not None
     assert find_condition(cells, events, np.array([[1.0, 0.1]])) is None
+
+
+def many_kinds(cells: int, *, models: int, builds: int) -> list[Cell]:
+    """Cells of as many kinds as that, each combined at random."""
+    rng = Random(1)
+    kinds = {
+        cell(
+            os_type="windows", os_version=f"1{rng.randrange(3)}", os_build=f"22631.{rng.randrange(builds)}",
+            agent_version=f"7.{rng.randrange(8)}.1", model=f"m{rng.randrange(models)}", region=f"r{rng.randrange(6)}",
+        ): None
+        for _ in range(cells)
+    }  # fmt: skip
+    return list(kinds)
+
+
+def test_of_two_attributes_the_same_is_counted_as_of_each_pair_by_itself():
+    cells = [*fleet(), *many_kinds(30, models=4, builds=5)]
+    values = np.random.default_rng(1).random((len(cells), 2))
+    _, pairs = candidates_of(cells)
+    tried, bounded = 0, 0
+    for both in pairs:
+        sums, log_priors = both.sums(values), both.log_priors()
+        for one, other in np.ndindex(log_priors.shape):
+            made = both.candidate(one, other)
+            bounds = both.ones[one].bounds + both.others[other].bounds
+            if log_priors[one, other] > -np.inf:
+                tried += 1
+                bounded += bounds > 0
+                assert log_priors[one, other] == pytest.approx(made.log_prior)
+                assert sums[one, other] == pytest.approx(values[made.mask].sum(0))
+                assert (made.mask == selected(cells, made.told or {})).all()
+            else:
+                assert bounds
+    assert tried > bounded > 100
+
+
+def test_hundreds_of_models_and_builds_take_no_more_than_what_is_in_reach(monkeypatch):
+    """Numbers of every cell for each of tens of thousands of conditions would be gigabytes."""
+    cells = many_kinds(1000, models=60, builds=40)
+    events, expected = counted(cells, {"model": "m7"}, events=200.0, seed=1)
+    made, make = list[Candidate](), Pairs.candidate
+
+    def counting(both: Pairs, one: int, other: int) -> Candidate:
+        made.append(make(both, one, other))
+        return made[-1]
+
+    monkeypatch.setattr(Pairs, "candidate", counting)
+    tracemalloc.start()
+    try:
+        found = find_condition(cells, events, expected)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    _, pairs = candidates_of(cells)
+    assert found == {"model": "m7"}
+    assert sum(len(both.ones) * len(both.others) for both in pairs) > 10_000
+    assert len(made) < 500
+    assert peak_bytes < 40e6
+
+
+def test_where_nothing_speaks_for_any_condition_only_the_likeliest_are_kept(monkeypatch):
+    monkeypatch.setattr(condition, "_MOST_TOLD", 50)
+    cells = many_kinds(300, models=10, builds=10)
+    expected = np.full((1, len(cells)), 0.2)
+    candidates, pairs = candidates_of(cells)
+    kept = condition._within_reach(candidates, pairs, expected, expected)
+    monkeypatch.undo()
+    every = condition._within_reach(candidates, pairs, expected, expected)
+    assert 50 <= len(kept) < len(every)
+    least = min(one.log_prior for one in kept)
+    assert {str(one.told) for one in kept} <= {str(one.told) for one in every}
+    assert np.mean([one.log_prior for one in every]) < np.mean([one.log_prior for one in kept])
+    assert least > min(one.log_prior for one in every)
 
 
 def test_a_cell_of_which_too_little_is_known_may_meet_a_condition():
