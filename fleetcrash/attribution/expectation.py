@@ -93,15 +93,23 @@ class Expectation:
             tick: the last one taken in.
         """
 
+        self.time.extend(news)
+        # Else nothing is moved: with thousands of places this is hundreds of megabytes, of every minute of a day.
+        if len(spots) > len(moved) or (moved != np.arange(len(moved))).any():
+            self._move(len(spots), moved)
+        self._take_over(news, spots, tick=tick)
+
+    def _move(self, spots: int, moved: Ints) -> None:
+        """Take over another numbering of so many spots, by where each of those before is now."""
+
         def placed(values: _Floating) -> _Floating:
-            wider = np.zeros((values.shape[0], len(spots), *values.shape[2:]), values.dtype)
+            wider = np.zeros((values.shape[0], spots, *values.shape[2:]), values.dtype)
             wider[:, moved] = values
             return wider
 
-        self.time.extend(news)
         self.baseline.move(placed)
         self.total = placed(self.total)
-        until = _nothing_until(len(spots))
+        until = _nothing_until(spots)
         until[:, moved] = self._until
         self._until = until
         self._scale = placed(self._scale - 1.0) + 1.0
@@ -110,7 +118,6 @@ class Expectation:
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
         self._past_factors = placed(self._past_factors - 1.0) + 1.0
-        self._take_over(news, spots, tick=tick)
 
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
         self._news, self._spots = news, spots

@@ -23,7 +23,8 @@ class MinuteCounts:
     def extend(self, rows: int) -> None:
         """Make it that many rows, of which the new ones come last."""
         before, k = self._column.shape
-        self._column = np.concatenate([self._column, np.zeros((rows - before, k), np.int32)])
+        if rows > before:
+            self._column = np.concatenate([self._column, np.zeros((rows - before, k), np.int32)])
 
     def at(self, minute: Ints, row: Ints) -> Narrow:
         """(..., k) the counts at minutes and rows, two arrays of one shape or of shapes that go together."""

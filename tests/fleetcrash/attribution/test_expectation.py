@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from random import Random
 
@@ -208,3 +209,42 @@ def test_the_crashes_of_a_version_of_these_days_are_not_what_is_usual_of_it(empt
     raised = {spots.name(spot) for spot in np.flatnonzero(factors > 1.0).tolist()}
     assert (("agent_version", "2") in raised) is not is_new
     assert {("agent_version", "1"), ("model", "a")} <= raised
+
+
+def expected_so_far(detector: Detector) -> dict[tuple[str, str], list[float]]:
+    """Events by outcome, of each slice and place."""
+    named = detector.spots.name
+    return {named(spot): detector.expected[:, spot].tolist() for spot in range(len(detector.spots))}
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_live_tick_copies_what_is_kept_of_every_place_only_where_there_are_more_of_them(empty_lake, grows):
+    """Minutes of a day at thousands of sites are hundreds of megabytes."""
+    places = 500
+    fleet = world({1: 0.0, 3: 100.0, 5: END})
+    for number, row in enumerate(fleet["host"]):
+        row |= {"site": f"site {number}"}
+    last = fleet["host"][0]
+    fleet["host"] += [{**last, "site": "new site", "seen_at": at(END)}] * grows
+    fleet["host"] += [{**last, "host_id": f"p{number}", "site": f"place {number}"} for number in range(places - HOSTS)]
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        engine.as_of = at(END - 1)
+        news = read_news(engine)
+        detector = Detector(news)
+        for tick in range(news.first_tick, news.last_tick + 1):
+            detector.tick(tick)
+        before = expected_so_far(detector)
+        engine.as_of = at(END + 1)
+        later = read_news(engine, after_tick=news.last_tick)
+        tracemalloc.start()
+        try:
+            detector.extend(later)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    after = expected_so_far(detector)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + grows
+    of_a_day = detector._inquiry.expected._until.nbytes
+    assert of_a_day > 8 * 3 * DAY * places
+    assert peak_bytes > of_a_day if grows else peak_bytes < 0.3 * of_a_day
