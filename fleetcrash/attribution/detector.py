@@ -36,7 +36,7 @@ from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lac
 from fleetcrash.counts import MOSTLY
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
-_IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
+_IDLE_MINUTES = 5  # ... an older one, or one without news, at every fifth minute or the first look behind it
 
 # Then the verdict stands. Waves are known of the last day only: as the first minutes of one go out of sight, whatever
 # else it may be seems ever more likely.
@@ -58,7 +58,7 @@ class Detector:
     incidents: list[Incident] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._tick = self.news.first_tick - 1
+        self._tick = self._looked = self.news.first_tick - 1
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
         self._second_faults = SecondFaults(self._inquiry, self._claims)
@@ -106,6 +106,7 @@ class Detector:
                 toll.move_on(self._inquiry, tick)
         if not look:
             return
+        is_due, self._looked = tick // _IDLE_MINUTES > self._looked // _IDLE_MINUTES, tick
         if fresh and self.incidents:
             self._ceding.cede_waves_of_others(self.open_incidents)
             self._claims.stake(self.incidents, tick)
@@ -117,7 +118,7 @@ class Detector:
             age = tick - incident.alarm_tick
             if age >= _SETTLED_MINUTES:
                 incident.settle()
-            elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
+            elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             maybe_end(self._inquiry, incident, self._claims.taken, tick)
             if incident.ended_tick is not None and incident.update is not None:

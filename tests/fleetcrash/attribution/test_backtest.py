@@ -25,6 +25,7 @@ from fleetcrash.attribution.backtest import Span, backtest, incidents
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.attribution.impact import HOST_COLUMNS, State
+from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
@@ -276,6 +277,24 @@ def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
     late = parse_time(seldom["alarm_at"]) - parse_time(often["alarm_at"])
     assert timedelta(0) <= late < timedelta(minutes=20)
     assert parse_time(seldom["alarm_at"]).minute % 20 == 0
+
+
+@pytest.mark.parametrize("step", [1, 3, 5, 7])
+def test_an_older_incident_is_judged_anew_at_the_first_look_of_every_five_minutes(small, step, monkeypatch):
+    judged: list[int] = []
+    follow = Detector._follow
+
+    def noting(self: Detector, incident: Incident, tick: int) -> None:
+        judged.append(tick)
+        follow(self, incident, tick)
+
+    monkeypatch.setattr(Detector, "_follow", noting)
+    said = backtest(small, Span(step_minutes=step))
+    (alarm,) = (int(parse_time(one["alarm_at"]).timestamp()) // 60 for one in said["incidents"])
+    later = sorted({tick for tick in judged if tick - alarm > 90})  # before that at every look with a crash
+    looks = [tick for tick in range(alarm + 91, later[-1] + 1) if tick % step == 0]
+    assert len(later) > 3
+    assert later == [tick for tick in looks if tick // 5 > (tick - step) // 5]
 
 
 @pytest.mark.slow
