@@ -32,7 +32,11 @@ _ASKED = re.compile(r"\(gdb\) ?(?:bt|where|backtrace)\b.{0,40}")
 _NUMBER = r"\b(?:sig|signo|signum|signal|sig_num)=(?P<number>\d{1,2})\b"  # an argument of a handler
 _HANDLED = re.compile(rf"#\d{{1,3}} {{1,2}}\S.{{0,200}}?\(.{{0,200}}?{_NUMBER}")
 _LLDB = re.compile(r"\*? ?thread #\d{1,6}.{0,300}?, stop reason = (?P<why>.{1,300})")
-_SWIFT = re.compile(r"\*\*\* (?:Program|Swift runtime) crashed: (?P<why>[^*]{1,200}?)(?: at 0x[0-9a-f]{1,16})? \*\*\*")
+_SWIFT = re.compile(  # to a terminal in another form
+    r"(?:\*\*\*|\N{BOMB}) (?:(?:Program|Swift runtime) crashed: |(?P<check>Swift runtime failure: ))"
+    r"(?P<why>[^*\n]{1,200}?)(?: at 0x[0-9a-f]{1,16})?(?: \*\*\*|[ \t\r]*$)",
+    re.MULTILINE,
+)
 _HEADS = re.compile(rf"^\s{{0,8}}(?:{_GDB.pattern}|{_SWIFT.pattern})", re.MULTILINE)
 _ASKED_HEAD = re.compile(rf"^\s{{0,8}}{_ASKED.pattern}\n(?=\s{{0,8}}#0 )", re.MULTILINE)
 _REPORTS = re.compile(rf"\babort \(|__GI_abort \(|<signal handler called>|{_NUMBER}")
@@ -66,9 +70,11 @@ _LLDB_TAIL = re.compile(
     r"(?:\(.*\))?(?: \[inlined\])?(?: \+ \d{1,9})?(?: at \S.*?:\d{1,9}(?::\d{1,9})?)?(?: \[.{1,60}\])?$"
 )
 _SWIFT_FRAME = re.compile(
-    r"(?P<number>\d{1,5})(?: \[\w{1,10}\]){0,2} (?:0x[0-9a-f]{4,16} )?(?P<function>\S.{0,1000}?)(?: \+ \d{1,9})?"
-    r" in (?P<module>[\w.+-]{1,200})(?: at .{1,500})?"
+    # What it knows of a frame stands in columns, which are as wide as the widest.
+    r"(?P<number>\d{1,5})(?: {1,30}\[\w{1,10}\]){0,4} {1,30}(?:0x[0-9a-f]{4,16} )?"
+    r"(?P<function>[^\s\[].{0,1000}?)(?: \+ \d{1,9})? in (?P<module>[\w.+-]{1,200})(?: at .{1,500})?"
 )
+_CHECK = "swift runtime failure: "
 _MACH = re.compile(r"(?P<code>EXC_[A-Z_]{3,20}|signal SIG[A-Z]{2,8}|SIG[A-Z]{2,8})\b")
 SIGNAL_WORDS = {
     "illegal instruction": "SIGILL", "bad pointer dereference": "SIGSEGV", "segmentation fault": "SIGSEGV",
@@ -137,6 +143,8 @@ def _crashes(lines: Iterator[str]) -> Iterator[_Crash]:
             if crash is not None:
                 yield crash
             why = begun["code"] if begun.re is _GDB else begun.groupdict().get("why", "")
+            if begun.re is _SWIFT:
+                why = f"{begun['check'] or ''}{why}"
             crash, exe = _Crash(begun.re, why, exe), None
         if crash is not None and len(crash.lines) < _MOST_LINES:
             crash.lines.append(said)
@@ -184,6 +192,8 @@ def _code(crash: _Crash) -> str | None:
         code = found["code"].removeprefix("signal ")
         return code if code in _FATAL or code.startswith("EXC_") else None
     word = crash.why.lower().strip()
+    if _CHECK in word:
+        return crash.why
     return SIGNAL_WORDS.get(word) or (canonical_code(word, "linux") or None if crash.of is _SWIFT else None)
 
 

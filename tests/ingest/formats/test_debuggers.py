@@ -142,6 +142,22 @@ def test_swift():
     ]  # fmt: skip
 
 
+def test_swifts_columns_are_as_wide_as_the_widest():
+    wide = SWIFT.replace("0 0x", "0               0x").replace("1 [ra] 0x", "1 [ra]          0x")
+    assert record(wide)["frames"] == record(SWIFT)["frames"]
+
+
+def test_swifts_check_and_what_it_writes_to_a_terminal():
+    failed = SWIFT.replace(
+        "Program crashed: Illegal instruction at 0x00007f1c2d3e4f50", "Swift runtime failure: overflow"
+    )
+    assert record(failed.partition("\n")[2])["code"] == "Swift runtime failure: overflow"
+    shown = "\N{BOMB} Program crashed: Bad pointer dereference at 0x04\n\nThread 0 crashed:\n\n"
+    shown += "0 Queue.pop() + 4 in relay at /src/queue.swift:4:1\n\n  4\N{BOX DRAWINGS LIGHT VERTICAL} p = 1\n"
+    found = record(shown)
+    assert (found["code"], [one["function"] for one in found["frames"]]) == ("SIGSEGV", ["Queue.pop()"])
+
+
 @pytest.mark.parametrize(
     "said",
     [
