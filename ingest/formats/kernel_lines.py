@@ -30,7 +30,7 @@ _STAMP = re.compile(
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
     # Stamps of a console log.
     rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
-    r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[)"
+    r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[|<\d{1,3}>\[)"
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})"
     r"(?: (?P<zone>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)(?: [A-Z]{3,5})?)??"
     # Writer and host of the line, with the sender's address; or none, as with netconsole, or where people removed it.
@@ -39,6 +39,8 @@ _STAMP = re.compile(
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"
+    # The level of a line, behind the stamp of what recorded a console.
+    r"(?:<\d{1,3}>(?=\[))?"
     # The kernel's own clock, as it is and as dmesg -T and -H spell it, the latter in the user's language.
     r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
     rf"(?:{_CALLER})? ?"

@@ -57,7 +57,7 @@ _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
 _DIED_ON_PARISC = re.compile(r"(?P<what>Kernel Fault: )Code=\d{1,3} \((?P<kind>[^()]{1,80})\)")
 _PANIC = re.compile(
     # Its last line too: of a screen often only the end is known. Linux 2.4 says less, and so might prose.
-    r"(?:(?:---\[ end )?Kernel panic - not syncing: ?|Kernel panic: (?=Aiee, killing |Attempted to kill |VFS: "
+    r"(?:(?:---\[ end )?Kernel panic - not syncing:(?! ?%s) ?|Kernel panic: (?=Aiee, killing |Attempted to kill |VFS: "
     r"|No init found|(?:Fatal exception|CPU context corrupt|Unable to continue|for safety)\s*$))(?P<what>.{0,300})"
 )
 _WARNING = re.compile(

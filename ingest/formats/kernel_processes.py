@@ -16,7 +16,8 @@ from ingest.formats.crashes import LONGEST_TEXT, base_name
 _MOST_BEHIND = 8  # lines that may have the rest
 _MOST_PARTS = 3  # lines into which a mail may have broken one
 
-_PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
+# Not a comment in the source of a program, or a text in it.
+_PROCESS = r"(?!/[*/])\"?(?P<comm>[^\[\]\"]{1,64})\[(?P<pid>\d{1,10})\]:? "
 _MAPPED = (  # people leave out the numbers, and journalctl what is wider than the terminal
     r"in (?P<module>[^\[\s>]{1,200})"
     r"(?:\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+(?:[0-9a-f]+\]|[0-9a-f]*>$)|(?:\[[0-9a-f,]*>)?$)"

@@ -76,6 +76,8 @@ def test_a_dump_of_the_ring_tells_the_crash_and_not_when_or_whose():
         ("[2024-07-19 04:10:02] ", "2024-07-19 04:10:02Z", "h-told"),
         ("04:10:02 ", "2026-11-25T12:00:00Z", "h-told"),
         ("04:10:02.123 ", "2026-11-25T12:00:00Z", "h-told"),
+        ("2024-07-19T04:10:02.25  <1>", "2024-07-19T04:10:02.25Z", "h-told"),
+        ("04:10:02  <1>", "2026-11-25T12:00:00Z", "h-told"),
         ("web-1 login: ", "2026-11-25T12:00:00Z", "h-told"),
         ("<3>", "2026-11-25T12:00:00Z", "h-told"),
         ("kern  :err   : ", "2026-11-25T12:00:00Z", "h-told"),
@@ -322,6 +324,19 @@ def test_lines_of_too_many_hosts_do_not_wait_for_ever(monkeypatch):
 )  # fmt: skip
 def test_other_files_are_none(data):
     assert not KERNEL_FILE.recognises(head(data))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '/* e.g. "relay[4]: segfault at 0 ip 0000 sp 0000 error 4 in relay" */',
+        "// relay[4]: segfault at 0 ip 0000 sp 0000 error 4 in relay",
+        '    panic("relay[4]: segfault at 0 ip 0000 sp 0000 error 4");',
+        "Kernel panic - not syncing: %s",
+    ],
+)
+def test_what_a_source_says_of_crashes_is_none(said):
+    assert not KERNEL_FILE.recognises(head(f"int a;\n{said}\n".encode()))
 
 
 def test_a_console_is_known_by_what_only_a_dying_kernel_says():
