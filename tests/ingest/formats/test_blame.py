@@ -61,3 +61,15 @@ def test_a_panic_blames_the_code_of_the_kernel_that_called_it():
     panicked = [Frame("kernel", name) for name in ("dump_stack_lvl", "panic")]
     assert at_fault([*panicked, Frame("relay", "relay_poll"), Frame("kernel", "kthread")])["module"] == "relay"
     assert at_fault(panicked)["module"] == "kernel"
+
+
+@pytest.mark.parametrize(
+    "checked",
+    [
+        ["usercopy_abort", "__check_heap_object", "__check_object_size"],
+        ["rust_helper_BUG", "_RNvCsa_7___rustc17rust_begin_unwind", "_RNvNtCsb_4core9panicking9panic_fmt"],
+    ],
+)
+def test_a_check_of_the_kernel_blames_the_code_that_failed_it(checked):
+    steps = [*(Frame("kernel", name) for name in checked), Frame("relay", "relay_poll")]
+    assert at_fault(steps)["module"] == "relay"
