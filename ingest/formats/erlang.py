@@ -20,7 +20,7 @@ _MOST_BYTES = 64 << 10  # of a dump, whose head is what is looked at
 _DUMP = re.compile(r"^=erl_crash_dump:\d", re.MULTILINE)
 _ENDED = re.compile(
     r"(?P<what>Kernel pid terminated \(\w{1,60}\)|could not start kernel pid \(\w{1,60}\)|init terminating in do_boot"
-    r"|\w{1,20}_alloc: Cannot (?:re)?allocate)"
+    r"|[Rr]untime terminating during boot|\w{1,20}_alloc: Cannot (?:re)?allocate)"
     r"(?P<why>.*)",
     re.DOTALL,
 )
@@ -32,7 +32,8 @@ _CALL = re.compile(
 _ASKED_FOR = re.compile(r"Received SIGUSR1|Crash dump requested by user|.{0,80}User generated dump")
 _VALUE = re.compile(r"^(?P<name>Slogan|System version|Compiled): (?P<value>.*)$", re.MULTILINE)
 # What the line of a log has in it.
-MARKS = ("Kernel pid terminated (", "could not start kernel pid (", "init terminating in do_boot", "_alloc: Cannot ")
+MARKS = ("Kernel pid terminated (", "could not start kernel pid (", "init terminating in do_boot",
+         "untime terminating during boot", "_alloc: Cannot ")  # fmt: skip
 
 
 def _told(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:

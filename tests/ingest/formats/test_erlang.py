@@ -34,6 +34,20 @@ Crash dump is being written to: erl_crash.dump...done
 """
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('{"init terminating in do_boot",WHY}\ninit terminating in do_boot (WHY)', "init terminating in do_boot"),
+        ("Runtime terminating during boot (WHY)", "Runtime terminating during boot"),
+    ],
+)
+def test_a_release_may_end_as_it_starts(said, code):
+    data = said.replace("WHY", '{undef,[{relay_app,start,[],[]},{init,run,1,[{file,"i.erl"},{line,1}]}]}').encode()
+    assert format_of(head(data)) is SANITIZER
+    [found] = crashes_of(SANITIZER, data)
+    assert (found["code"], found["module"]) == (code, "relay_app")
+
+
 def test_a_dump_and_a_log_tell_where_it_was():
     assert format_of(head(DUMP.encode())) is ERLANG_DUMP
     assert format_of(head(LOG.encode())) is SANITIZER
