@@ -47,6 +47,7 @@ _HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
 _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _THROWN_AT_ONCE = re.compile(r"Uncaught Exception: (?:Jazzer\.js: )?(?P<name>[\w.]{0,200}(?:Error|Exception)):")
+_FOR_MEMORY = "Aborting due to java.lang.OutOfMemoryError"
 _TOMBSTONE = "*** *** *** *** ***"
 
 
@@ -161,6 +162,8 @@ def _is_of_same(first: Report, then: Report) -> bool:
     if then.message == first.message and first.pid and not first.frames():
         return True
     if first.thrown and then.thrown and caught_signals.is_told_within(then.thrown, first.thrown):
+        return True
+    if then.is_java and first.message.startswith(_FOR_MEMORY):
         return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True

@@ -47,6 +47,7 @@ _OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
 RUST = re.compile(r"thread '(?:main|<main>|(?P<other><unnamed>))'(?: \(\d+\))? panicked at (?P<what>\S.*)")
 FUZZED = re.compile(r"==\d{1,10}== ERROR: libFuzzer: deadly signal")  # whose harness lets no panic go on
 _RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
+RUST_MEMORY = re.compile(r"(?P<what>memory allocation of \d{1,20} bytes failed)\s*$")
 SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
 )
@@ -66,6 +67,9 @@ _HEAP = re.compile(  # in newer libraries
 ASSERT = re.compile(  # Node's has no blank before the function
     r"(?P<exe>[^\s:\[]{1,200})(?:\[\d{1,10}\])?: [^\s:]{1,300}:\d{1,9}: ?(?P<function>.{1,500}?): "
     r"(?P<what>Assertion [`'].*' failed\.)"
+)
+STDCXX = re.compile(  # the checks of GNU's C++ library, which does not name the program
+    r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?P<function>\S.{1,2000}?): (?P<what>Assertion '.{1,500}' failed\.)"
 )
 HARDENED = re.compile(  # the checks of LLVM's C++ library
     r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?:libc\+\+ Hardening )?assertion (?P<what>\S.{0,500}? failed: \S.*?)"
@@ -92,8 +96,8 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, HARDENED, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK,
-          _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
+          NODE_ASSERT, _LIBC, ASSERT, STDCXX, HARDENED, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
+          _RUST_STACK, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
 # Every head contains one of these: a search of each line for them is fast.
@@ -102,6 +106,7 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
+          "memory allocation of ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "uncaught exception of type ",
           "unexpected exception of type ", "error has been detected by ",

@@ -28,6 +28,8 @@ _EMPTY = "<empty stack>"
 _LINES_OF_HEAD = 4  # before the stack
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Security CHECK failed", "Security DCHECK failed",
            "Out of memory", "V8 error", "unreachable code")  # fmt: skip
+# Of a program's source or file, which has what it may print: a place for a value.
+_TEMPLATE = re.compile(r"(?:[:('`] ?|0x)%(?:[sdvpux]|l{1,2}[dux])(?:[)']|\W{0,6}$)")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 
 
@@ -102,7 +104,7 @@ class Report:
 
 def report_of(line: str) -> Report | None:
     """The report that begins with a line; None if there is none."""
-    if not heads.may_begin(line):
+    if not heads.may_begin(line) or ("%" in line and _TEMPLATE.search(line)):
         return None
     line = line.removeprefix("`")  # Markdown's mark of code
     for prefix in filter(None, (form.match(line) for form in (_PREFIX, OF_CONTAINER, _NO_PREFIX, _INDENT))):
@@ -149,7 +151,9 @@ def _report_said(said: str) -> Report | None:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
-    if found.re is heads.HARDENED:
+    if found.re is heads.RUST_MEMORY:
+        return Report("memory allocation failed", message)
+    if found.re in (heads.HARDENED, heads.STDCXX):
         return Report("Assertion failed", what, source=found["source"])
     if found.re is heads.NODE_ASSERT:
         called = Frame(base_name(found["exe"]), text(what))

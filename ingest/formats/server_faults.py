@@ -1,7 +1,8 @@
 """Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
 
 ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, and Swift's checks.
-Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``.
+Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``, those of compiled languages in
+``compiled_runtimes``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from itertools import dropwhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import storage_faults
+from ingest.formats import compiled_runtimes, storage_faults
 from ingest.formats.caught_signals import Told, below_handler, numbered
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
@@ -83,7 +84,7 @@ _VALUES = re.compile(r" ?-?\b(?:0x[0-9a-f]{1,16}|\d{1,20})\b")
 # What a head has in it.
 MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
          "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
-         ".swift", ": internal error: ", *storage_faults.MARKS)  # fmt: skip
+         ".swift", ": internal error: ", *storage_faults.MARKS, *compiled_runtimes.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -164,6 +165,7 @@ FORMS = (
     Form(_SWIFT, None, _of_swift),
     Form(_HASKELL, _HASKELLS, _of_haskell),
     *storage_faults.FORMS,
+    *compiled_runtimes.FORMS,
 )
 
 

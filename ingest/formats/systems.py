@@ -37,14 +37,14 @@ _BY_OUTPUT = (
             r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|_win\.cc|BaseThreadInitThunk"
             # Not behind the path of another system.
             r"|(?:\b[A-Za-z]:/(?:[^()\t]{0,300}/)?|(?<![\w./+-]))[\w.+-]{1,100}\.(?:dll|exe|pdb)\b"
-            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|was terminated by exception 0x",
+            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|^os=windows, |was terminated by exception 0x",
             re.IGNORECASE,
         ),
     ),
     (
         "darwin",
         re.compile(
-            r"\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
+            r"^os=macos, |\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
             r"|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
             r"|Terminating app due to|^\s*\d{1,4}\s{1,8}\S.{0,200}?\s0x[0-9a-f]{16} \S.{0,500} \+ \d{1,9}$"
         ),

@@ -603,6 +603,25 @@ def test_the_kind_of_a_report_has_no_values():
     assert record(said)["code"] == "AddressSanitizer: requested allocation size"
 
 
+def test_a_check_of_gnus_library_is_told_by_its_file():
+    found = record("/usr/include/c++/15/bits/stl_vector.h:9: T& std::vector<T>::at(int) [with T = int]: "
+                   "Assertion '__n < this->size()' failed.\n")  # fmt: skip
+    assert (found["code"], found["module"]) == ("Assertion failed", "bits/stl_vector.h")
+
+
+def test_who_gets_no_memory_ends():
+    assert record("memory allocation of 81920000 bytes failed\n")["code"] == "memory allocation failed"
+
+
+def test_java_that_aborts_for_want_of_memory_is_one_crash():
+    said = (
+        "Aborting due to java.lang.OutOfMemoryError: Java heap space\n#\n"
+        "# A fatal error has been detected by the Java Runtime Environment:\n#\n"
+        "#  Internal Error (debug.cpp:271), pid=7, tid=33\n#  fatal error: OutOfMemory encountered\n#\n"
+    )
+    assert record(said)["code"] == "java.lang.OutOfMemoryError"
+
+
 def test_text_of_windows_shells():
     said = ASAN.encode("utf-16")
     assert SANITIZER.recognises(head(said))
@@ -620,6 +639,8 @@ def test_text_of_windows_shells():
         b"[    0.05] BUG: KASAN: slab-out-of-bounds in push+0x1/0x2\n",
         b"*** *** *** *** *** *** *** ***\nBuild fingerprint: 'x'\n[FATAL:a.cc(1)] Check failed: x\n",
         b"Traceback (most recent call last):\n",
+        b"__stack_chk_fail\n*** stack smashing detected ***: %s\nterminate called after throwing an instance of '\n",
+        b"memory allocation of %zu bytes failed\n",
     ],
 )
 def test_others_are_not_recognised(data):
