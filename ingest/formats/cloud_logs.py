@@ -1,7 +1,7 @@
 """Logs from a cloud's log store as one JSON document: a list of entries, or an object with such a list.
 
 Google's ``logging read``; Amazon's ``filter-log-events``, ``get-log-events``, Insights and subscriptions; Azure's
-tables; answers of Loki and Elasticsearch. The output of a crashing process is a crash as in ``containers``.
+tables; answers of Loki, Elasticsearch and Datadog. The output of a crashing process is a crash as in ``containers``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PART_BYTES = 1 << 20
 _ELEMENTS_LOOKED_AT = 5
 
 _BEGINS = re.compile(
-    rb'(?:^|[\]}])\s{0,99}\[(?=\s{0,99}\{)|"(?:events|logEvents|hits|rows|results|result)"\s{0,9}:\s{0,9}\['
+    rb'(?:^|[\]}])\s{0,99}\[(?=\s{0,99}\{)|"(?:events|logEvents|hits|rows|results|result|data)"\s{0,9}:\s{0,9}\['
 )
 _COLUMNS = re.compile(rb'"columns"\s{0,9}:\s{0,9}(\[[^\[\]]{0,60000}\])')
 

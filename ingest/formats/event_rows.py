@@ -1,7 +1,7 @@
 """Windows events as JSON objects or rows of a table, as shippers and PowerShell write them.
 
-Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Azure's table of events, ``evtx_dump``, EvtxECmd, osquery's
-table ``windows_eventlog``; ``Get-WinEvent``,
+Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Splunk, Azure's table of events, ``evtx_dump``, Chainsaw,
+EvtxECmd, osquery's table ``windows_eventlog``; ``Get-WinEvent``,
 ``Get-EventLog`` and the reliability records through ``ConvertTo-Json`` or ``Export-Csv``. Where an event has its
 values, these count, else its description as in ``event_text``.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+from ingest.formats import splunk
 from ingest.formats.crashes import NotJson, Records, Told, Unfit, mapping, parsed, sequence, text, whole
 from ingest.formats.event_dates import days_first
 from ingest.formats.event_text import Block, dated, event_in
@@ -38,9 +39,10 @@ _BEGINS = re.compile(
     rb"|\A(?:\xef\xbb\xbf)?(?=\s{0,99}(?:Record \d{1,9}\s{1,9})?\{(?!\s{0,99}(?:" + _LISTS + rb'|"took"|"@odata)))'
 )
 _PROVIDER = ("provider_name", "providerName", "ProviderName", "SourceName", "Source", "source_name", "Provider")
-_ID = ("event_id", "eventID", "EventID", "Id", "EventId", "eventid", "EventIdentifier", "InstanceId")
+_ID = ("event_id", "eventID", "EventID", "Id", "EventId", "eventid", "EventIdentifier", "InstanceId",
+       "EventCode")  # fmt: skip
 _HOST = ("computer_name", "computer", "Computer", "ComputerName", "MachineName", "Hostname")
-_AT = ("systemTime", "TimeCreated", "TimeGenerated", "EventTime", "@timestamp", "datetime")
+_AT = ("systemTime", "TimeCreated", "TimeGenerated", "_time", "EventTime", "@timestamp", "datetime")
 _SAID = ("message", "Message", "RenderedDescription")
 _DATA = ("event_data", "eventdata", "EventData", "Properties", "ReplacementStrings", "InsertionStrings",
          "StringInserts")  # fmt: skip
@@ -48,6 +50,7 @@ _BESIDE = ("channel", "Channel", "LogName", "EventLog", "Logfile", "Level", "Lev
            "event_data", "EventRecordID", "RecordNumber", "RecordId", "Version", "severityValue",
            "EventData")  # fmt: skip
 _PLACED = re.compile(r"[pP]aram(\d{1,2})")
+_APART = "_attributes"  # behind the name of an element, where its attributes are no part of it
 _ATTRIBUTES = ("#attributes", "@attributes", "_attributes")
 _NAMED = ("Name", "@Name", "SystemTime", "@SystemTime", "#text", "value", "Value")
 _ONE_VALUE = (".NET Runtime",)  # the others have several
@@ -146,10 +149,19 @@ def _rows(blocks: Iterator[bytes]) -> Iterator[Mapping[str, Any]]:
 def _parts(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The object, and those within that tell of the event."""
     fields = mapping(fields.get("_source")) or mapping(fields.get("result")) or fields
+    if isinstance(raw := fields.get("_raw"), str) and splunk.has_events(raw):
+        fields = splunk.fields_of(raw) | dict(fields)
     wazuhs, dumps = mapping(mapping(fields.get("data")).get("win")), mapping(fields.get("Event"))
-    within = (fields.get("winlog"), wazuhs.get("system"), wazuhs, dumps.get("System"), dumps, fields)
+    dumps = dumps or mapping(mapping(mapping(fields.get("document")).get("data")).get("Event"))
+    within = (fields.get("winlog"), wazuhs.get("system"), wazuhs, _whole(mapping(dumps.get("System"))), dumps, fields)
     texts = (_within(fields.get(name)) for name in ("Payload", "data"))
     return [part for part in map(mapping, (*within, *texts)) if part]
+
+
+def _whole(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The elements of an event, also those of which only the attributes tell."""
+    apart = {name.removesuffix(_APART): one for name, one in part.items() if name.endswith(_APART)}
+    return {**apart, **part}
 
 
 def _within(said: Any) -> Any:

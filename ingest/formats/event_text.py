@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
+from ingest.formats import splunk
 from ingest.formats.crashes import Records, Told, whole
 from ingest.formats.dates import date_in_words, time_of_filetime
 from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_event
@@ -172,6 +173,8 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n").replace(_MARK_OF_BOLD, "")
     if _OTHERS.match(said) or is_marked_up(said) or "\0" in said:
         return False
+    if splunk.has_events(said):
+        said = "\n".join(map(splunk.labelled, said.split("\n")))
     if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH, _ON_ONE_LINE)):
         return True
     if "Version: " in said and (_MANAGED_ALONE.search(said) or _ON_ONE_LINE_MANAGED.search(said)):
@@ -220,7 +223,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = Block()
     for marked, sent in chain.from_iterable(map(_unfolded, lines)):
-        line = marked.replace(_MARK_OF_BOLD, "")
+        line = splunk.labelled(marked.replace(_MARK_OF_BOLD, ""))
         if sent:
             yield block
             block = Block(sent.groupdict())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.formats.crashes import mapping, sequence, text, time_of
+from ingest.formats.dates import offset_of
 
 _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")  # Amazon's agent names its streams so
 _STAMPS = ("time", "@timestamp", "timestamp", "TimeGenerated")
@@ -37,6 +38,13 @@ class Entry:
 
 def entry_of(fields: Mapping[str, Any]) -> Entry | None:
     """The entry in an object; None for another object."""
+    if isinstance((splunks := mapping(fields.get("result"))).get("_raw"), str):
+        fields = splunks
+    if isinstance(said := fields.get("_raw"), str):
+        stream = "/".join(filter(None, (text(fields.get(name)) for name in ("host", "source"))))
+        return Entry(stream, text(fields.get("_time")), said, text(fields.get("host")))
+    if fields.get("error_severity") and isinstance(said := fields.get("message"), str):
+        return _of_postgres(fields, said)
     if fields.get("TimeGenerated") is not None:
         return _of_azure(fields)
     if any(name in fields for name in _AMAZONS) or ("id" in fields and isinstance(fields.get("timestamp"), int)):
@@ -44,6 +52,8 @@ def entry_of(fields: Mapping[str, Any]) -> Entry | None:
     if isinstance(said := fields.get("line"), str) and isinstance(fields.get("labels"), dict):
         return _of_loki(mapping(fields["labels"]), said, text(fields.get("timestamp")))
     stamp = next((one for name in _STAMPS if isinstance(one := fields.get(name), str)), None)
+    if stamp is None and isinstance(fields.get("date"), int | float) and "log" in fields:  # Fluent Bit's own
+        stamp = time_of(fields["date"])
     if stamp is None:
         return None
     pod, resource = mapping(fields.get("kubernetes")), mapping(mapping(fields.get("resource")).get("labels"))
@@ -76,6 +86,8 @@ def fields_of(element: Any, columns: list[str]) -> Mapping[str, Any]:
         return named if "@message" in named else dict(zip(columns, element, strict=False))
     fields = mapping(element)
     found = mapping(fields.get("_source"))  # in results of a search
+    if fields.get("type") == "log":  # of Datadog
+        found = mapping(fields.get("attributes"))
     return {"container": True, **found} if found else fields
 
 
@@ -87,6 +99,13 @@ def _of_amazon(fields: Mapping[str, Any]) -> Entry | None:
     stream = text(fields.get("logStreamName")) or text(fields.get("@logStream")) or ""
     host = stream if _INSTANCE.fullmatch(stream) else None
     return Entry(stream, time_of(stamp), said.rstrip("\r\n"), host)
+
+
+def _of_postgres(fields: Mapping[str, Any], said: str) -> Entry:
+    """A line as PostgreSQL writes it where it does not write JSON; its time has the name of a zone."""
+    at, _, zone = (text(fields.get("timestamp")) or "").rpartition(" ")
+    stamp = time_of(at.replace(" ", "T") + (offset_of(zone) or "Z")) if at else None
+    return Entry("", stamp, f"{text(fields['error_severity'])}:  {said}")
 
 
 def _of_azure(fields: Mapping[str, Any]) -> Entry | None:

@@ -106,11 +106,24 @@ def elastic(texts: list[str]) -> dict[str, Any]:
     return {"took": 3, "hits": {"total": {"value": 9}, "hits": hits}}
 
 
+def datadog(texts: list[str]) -> dict[str, Any]:
+    """What a search of Datadog's logs answers."""
+    told = [{"timestamp": f"{AT}.{at:03d}Z", "host": "web-1", "message": said} for at, said in enumerate(texts)]
+    return {"data": [{"id": "a", "type": "log", "attributes": one} for one in told], "meta": {"status": "done"}}
+
+
+def splunk(texts: list[str]) -> dict[str, Any]:
+    """What a search of Splunk answers."""
+    told = [{"_time": f"{AT}.{at:03d}+00:00", "host": "web-1", "_raw": said} for at, said in enumerate(texts)]
+    return {"preview": False, "results": told}
+
+
 STORES: dict[str, tuple[Callable[[list[str]], Any], str]] = {
     "google": (google, "gke-1-pool-a"), "newest first": (newest_first, "gke-1-pool-a"),
     "amazon": (amazon, "i-0123456789abcdef0"), "a stream": (of_a_stream, "h-told"),
     "subscribed": (subscribed, "h-told"), "insights": (insights, "h-told"), "azure": (azure, "aks-1"),
     "azure's objects": (azures_objects, "aks-1"), "loki": (loki, "node-1"), "elastic": (elastic, "web-1"),
+    "datadog": (datadog, "web-1"), "splunk": (splunk, "web-1"),
 }  # fmt: skip
 PRINTED = {"java": JAVA, "node": NODE, "go": GO, "python": PYTHON}
 

@@ -405,6 +405,24 @@ def test_lines_that_were_broken_are_put_together():
     assert one(CRI_LOG, broken) == one(CRI_LOG, cri(JAVA))
 
 
+def test_fluent_bit_tells_the_time_as_a_number():
+    lines = [
+        json.dumps({"date": 1721362202.5, "log": said, "kubernetes": {"host": "web-1"}}) for said in GO.split("\n")
+    ]
+    found = one(DOCKER_LOG, "\n".join(lines))
+    assert (found["host_id"], found["occurred_at"]) == ("web-1", "2024-07-19T04:10:02.500000Z")
+
+
+def test_postgres_writes_json_with_the_name_of_a_zone():
+    said = {
+        "timestamp": "2024-07-19 06:10:02.123 CEST", "pid": 1, "error_severity": "LOG", "backend_type": "postmaster",
+        "message": "server process (PID 78) was terminated by signal 11: Segmentation fault", "detail": "it ran: a",
+    }  # fmt: skip
+    found = one(DOCKER_LOG, json.dumps(said))
+    assert (found["code"], found["module"], found["tags"]["pid"]) == ("SIGSEGV", "postgres", "78")
+    assert found["occurred_at"] == "2024-07-19T06:10:02.123+02:00"
+
+
 def test_a_line_that_is_no_json_is_put_aside():
     found = crashes_of(DOCKER_LOG, (docker(JAVA) + '{"log": "torn').encode())
     assert [one for one in found if isinstance(one, bytes)] == [b'{"log": "torn']

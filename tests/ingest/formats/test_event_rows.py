@@ -49,6 +49,21 @@ def dumped(data: Any) -> dict[str, Any]:
     return {"Event": {"System": system, "EventData": data}}
 
 
+def apart(data: Any) -> dict[str, Any]:
+    """As evtx_dump and Chainsaw write it where attributes are no part of their elements."""
+    system = {
+        "Provider_attributes": {"Name": ERROR}, "EventID": 1000, "EventID_attributes": {"Qualifiers": 0},
+        "TimeCreated_attributes": {"SystemTime": AT}, "Channel": "Application", "Computer": "pc-17",
+    }  # fmt: skip
+    return {"Event": {"System": system, "EventData": data}}
+
+
+RAW = (
+    "07/19/2024 04:10:02 AM\nLogName=Application\nEventCode=1000\nComputerName=pc-17\n"
+    f"SourceName={ERROR}\nMessage={SAID}"
+)
+
+
 def evtxecmd(data: Any) -> dict[str, Any]:
     payload = json.dumps({"EventData": {"Data": data}})
     return {"Computer": "pc-17", "Payload": payload, "Channel": "Application", "Provider": ERROR, "EventId": 1000,
@@ -72,6 +87,11 @@ FORMS: dict[str, dict[str, Any]] = {
               "RenderedDescription": SAID},
     "evtx_dump": dumped({"Data": {"#text": VALUES}}),
     "evtx_dump, named": dumped(NAMED),
+    "evtx_dump, apart": apart({"Data": VALUES}),
+    "chainsaw": {"group": "Crashes", "document": {"kind": "evtx", "data": apart(NAMED)}},
+    "splunk": {"preview": False, "result": {"_time": "2024-07-19T06:10:02.000+02:00", "host": "pc-17", "_raw": RAW}},
+    "splunk, named": {"result": {"_time": "2024-07-19T06:10:02.000+02:00", "ComputerName": "pc-17", "EventCode": "1000",
+                                 "SourceName": ERROR, "Message": SAID, "LogName": "Application"}},
     "evtxecmd": evtxecmd([{"@Name": name, "#text": value} for name, value in NAMED.items()]),
     "evtxecmd, joined": evtxecmd(", ".join(VALUES)),
     "osquery": {"eventid": "1000", "provider_name": ERROR, "computer_name": "pc-17", "channel": "Application",
@@ -117,7 +137,7 @@ def test_an_event_is_told_whoever_wrote_it(name):
     assert (crash["module"], crash["module_version"], crash["module_offset"]) == ("queue.dll", "1.2.0.0", 0x1234)
     assert (crash["tags"]["exe"], crash["tags"]["exe_version"]) == ("relay.exe", "1.2.3.4")
     assert crash["occurred_at"][:19] in ("2024-07-19T04:10:02", "2024-07-19T06:10:02")
-    assert crash["occurred_at"].startswith("2024-07-19T06") == (name == "fluent bit")
+    assert crash["occurred_at"].startswith("2024-07-19T06") == name.startswith(("fluent bit", "splunk"))
     assert crash["time_quality"] == ("log" if name == "nxlog" else "exact")
 
 

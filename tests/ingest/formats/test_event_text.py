@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingest.formats.crashes import Told
 from ingest.formats.event_dates import days_first, local_time, time_of_event
 from ingest.formats.event_text import EVENT_TEXT as FORMAT
+from ingest.formats.known import format_of
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 
@@ -539,3 +540,24 @@ def test_the_programs_start_tells_which_number_is_the_day_of_a_hang():
     said = f"{HANG} Start Time: 01dad0eb4dae2000\n Termination Time: 4294967295\n"
     found = record(viewer(said, "Application Hang", 1002, at="7/8/2024 4:10:02 AM"))
     assert found["occurred_at"].startswith("2024-07-08")
+
+
+def test_splunk_writes_the_month_first_and_values_behind_their_names():
+    said = (
+        "07/09/2024 04:10:02 PM\nLogName=Application\nEventCode=1000\nComputerName=pc-17\n"
+        "SourceName=Application Error\nType=Error\n"
+        "Message=Faulting application name: relay.exe, version: 1.2.3.4, time stamp: 0x66a0b1c2\n"
+        "Faulting module name: queue.dll, version: 1.2.0.0, time stamp: 0x66a0b1c3\nException code: 0xc0000005\n"
+        "Fault offset: 0x0000000000001234\n"
+    )
+    assert format_of(head(said.encode())) is FORMAT
+    first, other = crashes_of(FORMAT, (said + said.replace("pc-17", "pc-18")).encode())
+    assert (first["host_id"], first["module"], first["occurred_at"]) == ("pc-17", "queue.dll", "2024-07-09T16:10:02Z")
+    assert other["host_id"] == "pc-18"
+    power = (
+        "07/09/2024 12:10:02 AM\nLogName=System\nEventCode=41\nComputerName=pc-17\n"
+        "SourceName=Microsoft-Windows-Kernel-Power\nMessage=The system has rebooted.\n"
+    )
+    assert format_of(head(power.encode())) is FORMAT
+    (crash,) = crashes_of(FORMAT, power.encode())
+    assert (crash["host_id"], crash["occurred_at"]) == ("pc-17", "2024-07-09T00:10:02Z")
