@@ -25,8 +25,8 @@ OF_CONTAINER = re.compile(
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(  # Ceph counts the lines before a fault
     rf"(?:[a-z]{{0,8}} {{1,9}}-?\d{{1,6}}> )?{_BEFORE}"
-    r"(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{1,9})?"
-    r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
+    r"(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)(?:[T ]|, )(?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{1,9})?"
+    r"(?: ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)\b(?!:)| (?P<named>[A-Z]{3,5})\b)?"
 )
 _OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")
 _OF_REDIS = re.compile(r"\d{1,10}:[A-Z] (?P<at>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)\b")
@@ -56,7 +56,7 @@ def stamp_in(line: str) -> str | None:
     if prefix := OF_CONTAINER.match(line):
         line = line[prefix.end() if prefix["at"] is None else prefix.start("at") :]
     if found := _DATED.match(line):
-        zone = found["zone"] or ""
+        zone = found["zone"] or found["named"] or ""  # or a word, which is the name of none
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
         part = (found["part"] or "").replace(",", ".")[:7]
         return time_of(f"{re.sub(r'[/.]', '-', found['date'])}T{found['time'].replace(' ', '0')}{part}{offset}")

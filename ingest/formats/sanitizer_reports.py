@@ -13,10 +13,11 @@ from ingest.formats import apple_text, caught_signals, jvm, server_faults, stack
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import below_handler
 from ingest.formats.crashes import Frame, base_name, text, time_of
-from ingest.formats.log_stamps import AT, OF_CONTAINER
+from ingest.formats.log_stamps import AT, OF_CONTAINER, stamp_in
 
 # A sanitizer's line may have any text before the number of its process, or before its last words.
 _PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+(?::\d+)?==|SUMMARY: )")
+_HAS_ZONE = re.compile(r"(?:Z|[+-]\d\d:\d\d)$")
 _NO_PREFIX = re.compile("")
 _INDENT = re.compile(r"[ \t]{1,16}(?=\S)")  # of code among prose
 _KIND = re.compile(
@@ -109,10 +110,17 @@ def report_of(line: str) -> Report | None:
     line = line.removeprefix("`")  # Markdown's mark of code
     for prefix in filter(None, (form.match(line) for form in (_PREFIX, OF_CONTAINER, _NO_PREFIX, _INDENT))):
         if report := _report_said(line[prefix.end() :]):
-            report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))
+            report.prefix, report.at = prefix.end(), _time_of(prefix, line)
             report.in_log = prefix.re is OF_CONTAINER and prefix.end() > 0
             return report
     return None
+
+
+def _time_of(prefix: re.Match[str], line: str) -> str | None:
+    """The time in what a log wrote before a line; the name of a zone may stand behind it."""
+    at = prefix.groupdict().get("at")
+    with_zone = stamp_in(line) if at and not _HAS_ZONE.search(at) else None
+    return with_zone if with_zone and not with_zone.endswith("Z") else time_of(at)
 
 
 def _report_said(said: str) -> Report | None:
