@@ -390,6 +390,16 @@ def test_use_of_resources_is_no_crash(event):
     assert crashes_of(APPLE_TEXT, HANG.replace("Event:            hang", f"Event:  {event}").encode()) == []
 
 
+def test_what_somebody_looked_at_for_a_while_did_not_crash():
+    said = (
+        "Date/Time:        2024-07-19 06:10:02.123 +0200\nEnd time:         2024-07-19 06:10:12.123 +0200\n"
+        "OS Version:       macOS 14.5 (Build 23F79)\nReport Version:   60\n\nData Source:      Stackshots\n"
+        "Reason:           manual\nSteps:            1001 (10ms sampling interval)\n\nProcess:          Relay [7]\n"
+        "  Thread 0x1a2b    1001 samples (1-1001)\n  1001  start + 6076 (dyld + 26956) [0x1a2b3c4d5]\n"
+    )
+    assert crashes_of(APPLE_TEXT, said.encode()) == []
+
+
 def test_a_simulated_crash_is_none():
     simulated = MAC.replace("EXC_CORPSE_NOTIFY", "SIMULATED (this is NOT a crash)")
     assert crashes_of(APPLE_TEXT, simulated.encode()) == []
