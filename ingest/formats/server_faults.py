@@ -1,6 +1,7 @@
 """Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
 
-ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, and Swift's checks.
+ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, SQL Server,
+and Swift's checks.
 Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``, those of compiled languages in
 ``compiled_runtimes``.
 """
@@ -80,11 +81,15 @@ _SWIFT = re.compile(
 )
 _HASKELL = re.compile(r"(?P<module>[^\s:][^:]{0,200}): internal error: (?P<what>\S.{0,300})")
 _HASKELLS = re.compile(r"\s{1,8}\(GHC version \S{1,20} for ")
+_SQL_SERVER = re.compile(
+    r".{0,100}\bSQL Server is terminating because of fatal exception (?P<code>[0-9a-f]{8})\b.*", re.IGNORECASE
+)
 _VALUES = re.compile(r" ?-?\b(?:0x[0-9a-f]{1,16}|\d{1,20})\b")
 # What a head has in it.
 MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
          "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
-         ".swift", ": internal error: ", *storage_faults.MARKS, *compiled_runtimes.MARKS)  # fmt: skip
+         ".swift", ": internal error: ",
+         "terminating because of fatal exception ", *storage_faults.MARKS, *compiled_runtimes.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -154,6 +159,12 @@ def _of_haskell(lines: Sequence[str]) -> Told:
     return f"internal error: {_VALUES.sub('', head['what'])}", head["what"], [f"#0 0x0000 ?? ({head['module']})"]
 
 
+def _of_sql_server(lines: Sequence[str]) -> Told:
+    head = _SQL_SERVER.fullmatch(lines[0].rstrip())
+    code = f"0x{head['code'].lower()}" if head else None
+    return code, f"SQL Server received {code}", ["#0 0x0000 ?? (sqlservr.exe)"]
+
+
 FORMS = (
     Form(_CLICKHOUSE, _CLICKHOUSE_STACK, _of_clickhouse, _CLICKHOUSES, again=_CLICKHOUSE_THREAD),
     Form(_ENVOY, _ENVOY_STACK, _of_envoy, _ENVOYS),
@@ -164,6 +175,7 @@ FORMS = (
     Form(_BUN, _BUNS, _of_bun),
     Form(_SWIFT, None, _of_swift),
     Form(_HASKELL, _HASKELLS, _of_haskell),
+    Form(_SQL_SERVER, None, _of_sql_server),
     *storage_faults.FORMS,
     *compiled_runtimes.FORMS,
 )

@@ -37,7 +37,8 @@ _BY_OUTPUT = (
             r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|_win\.cc|BaseThreadInitThunk"
             # Not behind the path of another system.
             r"|(?:\b[A-Za-z]:/(?:[^()\t]{0,300}/)?|(?<![\w./+-]))[\w.+-]{1,100}\.(?:dll|exe|pdb)\b"
-            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|^os=windows, |was terminated by exception 0x",
+            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|^os=windows, |\bSQL Server is terminating\b"
+            r"|was terminated by exception 0x",
             re.IGNORECASE,
         ),
     ),

@@ -53,6 +53,14 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # Open vSwitch
         rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({WORD}\).*")),
     ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
+    # Of a job: of Slurm, which names the host, not the program; Airflow; PyTorch.
+    (None, re.compile(rf"srun: error: \S{{1,255}}: tasks? [\d,-]{{1,200}}: {WORD}(?: \(core dumped\))?")),
+    (None, re.compile(rf".{{0,200}}\bProcess {_PID} exited with return code Negsignal\.{_SIGNAL}\b.{{0,40}}")),
+    (None, re.compile(
+        rf".{{0,200}}\bfailed \(exitcode: -(?P<number>\d{{1,2}})\) local_rank: \d{{1,6}} \(pid: {_PID}\) of binary: "
+        rf"{_NAME}")),
+    (None, re.compile(  # AWS Lambda
+        rf"(?:.{{0,200}} )?Error: Runtime exited with error: signal: {WORD}(?: \(core dumped\))?")),
     (None, re.compile(  # a shell, of the command that it ran
         rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{1,30}}(?:\*{{0,2}}\(core dumped\)\*{{0,2}} )?"
         rf"(?:[A-Z_]\w*=\S* )*(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
@@ -65,7 +73,8 @@ _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
 MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed by signal ", "Worker (pid:",
          " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
          "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
-         ": line ", " terminated by signal SIG")  # fmt: skip
+         ": line ", " terminated by signal SIG", "srun: error: ", " Negsignal.SIG", " failed (exitcode: -",
+         "exited with error: signal: ")  # fmt: skip
 
 
 @dataclass(frozen=True)

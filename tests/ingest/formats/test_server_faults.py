@@ -214,3 +214,13 @@ def test_an_internal_error_of_haskell_is_a_crash():
     (crash,) = crashes_of(SANITIZER, (said + proof).encode())
     assert (crash["code"], crash["module"]) == ("internal error: evacuate: strange closure type", "relay-server")
     assert crashes_of(SANITIZER, f"{said}and so on\n".encode()) == []
+
+
+def test_sql_server_tells_the_exception_by_which_it_ends():
+    said = (
+        "2024-07-19 04:10:02.44 spid61      ex_terminator - Last chance exception handling\r\n"
+        "2024-07-19 04:10:02.44 spid61      SQL Server is terminating because of fatal exception c0000005.\r\n"
+    )
+    (crash,) = crashes_of(SANITIZER, said.encode("utf-16"))
+    assert (crash["code"], crash["module"], crash["os_type"]) == ("0xc0000005", "sqlservr.exe", "windows")
+    assert crash["occurred_at"].replace(" ", "T") == "2024-07-19T04:10:02.44Z"

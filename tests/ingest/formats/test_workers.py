@@ -41,6 +41,10 @@ LINES = {
     "varnishd": "Child (78) died signal=11",
     "open vswitch": "2024-07-19T04:10:03Z|3|daemon_unix(monitor)|ERR|1 crashes: pid 78 died, killed (Aborted)",
     "unicorn": "E, [2024-07-19T04:10:03.1 #1] ERROR -- : reaped #<Process::Status: pid 78 SIGSEGV (signal 11)>",
+    "slurm": "srun: error: node-3: task 44: Segmentation fault (core dumped)",
+    "airflow": "[2024-07-19, 04:10:03 UTC] {runner.py:230} INFO - Process 78 exited with return code Negsignal.SIGSEGV",
+    "pytorch": "E0719 04:10:03.540000 7 api.py:874] failed (exitcode: -11) local_rank: 0 (pid: 78) of binary: /v/relay",
+    "lambda": "2024-07-19T04:10:03Z RequestId: 6a1b Error: Runtime exited with error: signal: segmentation fault",
     "shell": "/srv/relay/run.sh: line 12:    78 Segmentation fault      (core dumped) A=x /srv/relay/relay --secret",
     "fish": "fish: Job 1, './relay --secret' terminated by signal SIGSEGV (Address boundary error)",
     "older fish": "fish: “relay” terminated by signal SIGSEGV (Address boundary error)",
@@ -49,9 +53,10 @@ PROGRAMS = {
     "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
     "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
     "fish": "relay", "older fish": "relay", "open vswitch": None,
+    "slurm": None, "airflow": None, "pytorch": "relay", "lambda": None,
 }  # fmt: skip
-UNNUMBERED = ("supervisord", "pm2", "fish", "older fish")
-UNDATED = ("haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
+UNNUMBERED = ("slurm", "lambda", "supervisord", "pm2", "fish", "older fish")
+UNDATED = ("slurm", "pytorch", "haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -84,6 +89,9 @@ def test_in_windows():
         "If a worker process 7 exited on signal 11, see below.",
         "Then the server process (PID 78) was terminated by signal 11: Segmentation fault",
         'puts "Worker (pid:78) was sent SIGSEGV!"',
+        "srun: error: node-3: tasks 4-8: Terminated",
+        "[2024-07-19] INFO - Process 78 exited with return code Negsignal.SIGKILL",
+        "RequestId: 6a1b Error: Runtime exited with error: signal: killed",
         "main.c: line 12: see Segmentation fault",
     ],
 )  # fmt: skip
