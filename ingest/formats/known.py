@@ -14,6 +14,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.dotnet_report import DOTNET_REPORT
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_BARE, EVENT_LOG_ESCAPED, EVENT_LOG_XML
@@ -72,6 +73,7 @@ FORMATS: tuple[Document | Log, ...] = (
     STACKWALK_TEXT,
     CASREP,
     NODE_REPORT,
+    DOTNET_REPORT,
     ERLANG_DUMP,
     APPORT,
     APPLE_REPORT,
