@@ -34,6 +34,7 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.pod_text import POD_TEXT
 from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
@@ -97,6 +98,7 @@ FORMATS: tuple[Document | Log, ...] = (
     SANITIZER,
     FUZZ_REPORTS,
     PYTHON_LOG,
+    POD_TEXT,
     KERNEL_FILE,
 )
 

@@ -66,7 +66,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             records.as_it_came(raw)
             fields = {}
         if fields.get("kind") == "Pod":
-            _add_pod(records, fields)
+            add_pod(records, fields)
         elif _is_known(fields):
             _add_container(records, fields)
         yield records
@@ -74,7 +74,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         raise Unfit("bad_list", "It breaks off within its list of containers")
 
 
-def _add_pod(records: Records, pod: Mapping[str, Any]) -> None:
+def add_pod(records: Records, pod: Mapping[str, Any]) -> None:
     status, spec, meta = (mapping(pod.get(part)) for part in ("status", "spec", "metadata"))
     each = [*sequence(status.get("containerStatuses")), *sequence(status.get("initContainerStatuses"))]
     for one in map(mapping, each):
