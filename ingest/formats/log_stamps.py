@@ -28,7 +28,10 @@ _DATED = re.compile(  # Ceph counts the lines before a fault
     r"(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)(?:[T ]|, )(?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{1,9})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)\b(?!:)| (?P<named>[A-Z]{3,5})\b)?"
 )
-_OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")
+_OF_SIGNAL = re.compile(  # as handlers of signals write it, which may not ask for more
+    r"(?:\*\*\* Aborted at (?=\d{10} \(unix time\))|\*\*\* SIG[A-Z]{2,5} received at time="
+    r"|(?:[A-Z][\w-]{1,15}: )?Received signal \d{1,2} at |[IWEF]0000 00:00:(?=\d{10}\.\d{6} ))(?P<at>\d{10})\b"
+)
 _OF_REDIS = re.compile(r"\d{1,10}:[A-Z] (?P<at>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)\b")
 _OF_PHP = re.compile(
     r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)(?:\.\d{1,6})?(?: (?P<zone>[A-Za-z_/+-]{1,40}))?\] "
@@ -40,7 +43,11 @@ _OF_GLOGS_LINES = re.compile(r"[IWEF](?P<at>20\d{6} \d\d:\d\d:\d\d)\.\d{6} ")  #
 _OF_MYSQL = re.compile(  # of old, and of MariaDB about its own death
     r"(?P<at>\d\d(?:0[1-9]|1[0-2])[0-3]\d [ \d]\d:\d\d:\d\d) "
 )
+_OF_BIND = re.compile(r"(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)\.\d{3} ")
+_OF_ZABBIX = re.compile(r"\s{0,9}\d{1,10}:(?P<at>\d{8}:\d{6})\.\d{3} ")
 _WRITTEN = (
+    (_OF_BIND, "%d-%b-%Y %H:%M:%S"),
+    (_OF_ZABBIX, "%Y%m%d:%H%M%S"),
     (_OF_PHP, "%d-%b-%Y %H:%M:%S"),
     (_OF_REDIS, "%d %b %Y %H:%M:%S"),
     (_OF_GLOGS_LINES, "%Y%m%d %H:%M:%S"),
@@ -60,7 +67,7 @@ def stamp_in(line: str) -> str | None:
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
         part = (found["part"] or "").replace(",", ".")[:7]
         return time_of(f"{re.sub(r'[/.]', '-', found['date'])}T{found['time'].replace(' ', '0')}{part}{offset}")
-    if found := _OF_GLOG.match(line):
+    if found := _OF_SIGNAL.match(line):
         return time_of(found["at"])
     if found := _IN_WORDS.match(line):
         return date_in_words(found["at"])

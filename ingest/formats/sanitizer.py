@@ -47,6 +47,8 @@ _HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
 _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _THROWN_AT_ONCE = re.compile(r"Uncaught Exception: (?:Jazzer\.js: )?(?P<name>[\w.]{0,200}(?:Error|Exception)):")
+_NEXT = 3  # lines from what a program finds to the signal by which it ends
+_SIGNAL_TOLD, _PYTHONS_FAULT = " received at time=", "Fatal Python error: "
 _FOR_MEMORY = "Aborting due to java.lang.OutOfMemoryError"
 _TOMBSTONE = "*** *** *** *** ***"
 
@@ -132,7 +134,8 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
         if held is None:
             held = report
         elif _is_of_same(held, report):
-            held.is_fatal, held.tool, held.proof = True, report.tool, held.proof and report.proof
+            proof = None if _has_ended(held) else held.proof and report.proof
+            held.is_fatal, held.tool, held.proof = True, report.tool, proof
             # The stack of an exit says nothing.
             stacks_told = [held.frames()] if report.code == _BY_EXIT else [held.frames(), report.frames()]
             held.stack = max(stacks_told, key=_telling)
@@ -165,6 +168,8 @@ def _is_of_same(first: Report, then: Report) -> bool:
         return True
     if then.is_java and first.message.startswith(_FOR_MEMORY):
         return True
+    if _ends(first, then):
+        return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True
     if first.pid and first.pid == then.pid and first.is_fatal and not first.frames():
@@ -174,6 +179,14 @@ def _is_of_same(first: Report, then: Report) -> bool:
     if has_ended or not ends or then.number - first.number > _MOST_BETWEEN:
         return False
     return not (first.pid and then.pid) or first.pid == then.pid
+
+
+def _ends(first: Report, then: Report) -> bool:
+    """Whether a process's own handler of the signal, or Python's, tells how what was told before it ended."""
+    if _SIGNAL_TOLD in first.message and then.message.startswith(_PYTHONS_FAULT):
+        return True
+    is_next = first.code == "Assertion failed" and then.number - first.number <= _NEXT
+    return is_next and then.thrown is not None and then.thrown.told(then.lines)[0] == "SIGABRT"
 
 
 def _is_end_of(first: Report, then: Report) -> bool:

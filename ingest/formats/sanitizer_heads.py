@@ -30,7 +30,9 @@ _CHROMIUM = re.compile(
     r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?(?:\d{5,20}:)?"
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
 )
-GLOG = re.compile(r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +\d{1,10} (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)")
+GLOG = re.compile(
+    r"F\d{4,8} \d\d:\d\d:(?:\d\d|\d{10})\.\d{6} +\d{1,10} (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)"
+)
 CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
 V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
@@ -71,6 +73,11 @@ ASSERT = re.compile(  # Node's has no blank before the function
 STDCXX = re.compile(  # the checks of GNU's C++ library, which does not name the program
     r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?P<function>\S.{1,2000}?): (?P<what>Assertion '.{1,500}' failed\.)"
 )
+# Of Mozilla's programs, with the reason in brackets or before the place.
+MOZILLA = re.compile(r"(?:.{0,60}\s)?Hit (?P<what>MOZ_CRASH\(.{0,500}\)) at (?P<source>\S{1,300}):\d{1,9}\s*$")
+MOZILLA_ASSERT = re.compile(
+    r"(?:.{0,60}\s)?Assertion failure: (?P<what>\S.{0,500}?), at (?P<source>[^\s:]{1,300}\.\w{1,5}):\d{1,9}\s*$"
+)
 HARDENED = re.compile(  # the checks of LLVM's C++ library
     r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?:libc\+\+ Hardening )?assertion (?P<what>\S.{0,500}? failed: \S.*?)"
     r"(?:(?:Address|Memory|Thread|UndefinedBehavior)Sanitizer:DEADLYSIGNAL)?\s*$"  # on the same line
@@ -96,7 +103,8 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, STDCXX, HARDENED, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
+          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, HARDENED,
+          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
           _RUST_STACK, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
@@ -106,7 +114,7 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
-          "memory allocation of ",
+          "memory allocation of ", "Hit MOZ_CRASH(", "Assertion failure: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "uncaught exception of type ",
           "unexpected exception of type ", "error has been detected by ",

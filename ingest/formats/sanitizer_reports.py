@@ -161,7 +161,9 @@ def _report_said(said: str) -> Report | None:
         return Report("Assertion failed", what, called=called)
     if found.re is heads.RUST_MEMORY:
         return Report("memory allocation failed", message)
-    if found.re in (heads.HARDENED, heads.STDCXX):
+    if found.re is heads.MOZILLA:
+        return Report("MOZ_CRASH", what, source=found["source"])
+    if found.re in (heads.HARDENED, heads.STDCXX, heads.MOZILLA_ASSERT):
         return Report("Assertion failed", what, source=found["source"])
     if found.re is heads.NODE_ASSERT:
         called = Frame(base_name(found["exe"]), text(what))

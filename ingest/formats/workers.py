@@ -53,6 +53,8 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # Open vSwitch
         rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({WORD}\).*")),
     ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
+    (None, re.compile(  # Pacemaker
+        rf".{{0,200}}\berror: {_NAME}\[{_PID}\] terminated with {_NUMBER}.*")),
     # Of a job: of Slurm, which names the host, not the program; Airflow; PyTorch.
     (None, re.compile(rf"srun: error: \S{{1,255}}: tasks? [\d,-]{{1,200}}: {WORD}(?: \(core dumped\))?")),
     (None, re.compile(rf".{{0,200}}\bProcess {_PID} exited with return code Negsignal\.{_SIGNAL}\b.{{0,40}}")),
@@ -74,7 +76,7 @@ MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed b
          " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
          "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
          ": line ", " terminated by signal SIG", "srun: error: ", " Negsignal.SIG", " failed (exitcode: -",
-         "exited with error: signal: ")  # fmt: skip
+         "exited with error: signal: ", "] terminated with signal ")  # fmt: skip
 
 
 @dataclass(frozen=True)

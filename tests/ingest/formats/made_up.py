@@ -14,6 +14,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.dotnet_report import DOTNET_REPORT
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_BARE, EVENT_LOG_ESCAPED, EVENT_LOG_XML
@@ -33,6 +34,7 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.pod_text import POD_TEXT
 from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG
@@ -60,6 +62,7 @@ from tests.ingest.formats import (
     test_containers,
     test_core_dumps,
     test_debuggers,
+    test_dotnet_report,
     test_dump_viewers,
     test_erlang,
     test_event_log,
@@ -74,6 +77,7 @@ from tests.ingest.formats import (
     test_kernel_log,
     test_node_report,
     test_osquery,
+    test_pod_text,
     test_pods,
     test_problem_text,
     test_program_logs,
@@ -154,6 +158,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     STACKWALK_TEXT: {"printed": test_stackwalk.PRINTED.encode(), "piped": test_stackwalk.PIPED.encode()},
     CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
     NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError", processId=43)},
+    DOTNET_REPORT: {"thrown": test_dotnet_report.THROWN},
     ERLANG_DUMP: {"dump": test_erlang.DUMP.encode()},
     APPORT: {
         name: said.encode()
@@ -217,6 +222,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     },
     FUZZ_REPORTS: {"filed": test_fuzz_reports.FILED.encode(), "saved": test_fuzz_reports.SAVED.encode()},
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
+    POD_TEXT: {"described": test_pod_text.DESCRIBED.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }
 EACH = [(format, name, data) for format, files in FILES.items() for name, data in files.items()]

@@ -609,6 +609,36 @@ def test_a_check_of_gnus_library_is_told_by_its_file():
     assert (found["code"], found["module"]) == ("Assertion failed", "bits/stl_vector.h")
 
 
+def test_checks_of_mozillas_programs():
+    found = record(
+        "[Parent 7, Main Thread] x\nHit MOZ_CRASH(shutdown hangs) at /src/relay/queue.cpp:9\nExceptionHandler\n"
+    )
+    assert (found["code"], found["module"]) == ("MOZ_CRASH", "relay/queue.cpp")
+    assert found["tags"]["message"] == "MOZ_CRASH(shutdown hangs)"
+    found = record("Assertion failure: i < mLength, at /src/relay/queue.h:9\n#01: push [queue.cpp:3]\n")
+    assert (found["code"], found["module"]) == ("Assertion failed", "relay/queue.h")
+
+
+def test_glog_of_abseil_writes_seconds_since_1970():
+    said = "F0000 00:00:1721362202.440113    78 queue.cc:9] Check failed: ok() \n*** Check failure stack trace: ***\n"
+    found = record(
+        said + "    @     0x7f1a2b3c4d5e  absl::log_internal::LogMessage::Flush()\n    @     0x7f1a  push()\n"
+    )
+    assert (found["code"], found["occurred_at"]) == ("Check failed", "2024-07-19T04:10:02Z")
+
+
+def test_what_pytorch_throws_tells_its_stack():
+    found = record(
+        "terminate called after throwing an instance of 'c10::Error'\n  what():  illegal access\n"
+        "Exception raised from check at /src/c10/a.cpp:43 (most recent call first):\n"
+        "frame #0: c10::Error::Error(c10::SourceLocation, std::string) + 0x96 (0x7f1a2b3c4d5e in /opt/libc10.so)\n"
+        "frame #1: relay::push(int) + 0x14d (0x7f1a2b3c5d5e in /opt/librelay.so)\n"
+        "frame #2: <unknown function> + 0xdc253 (0x7f1a2b3c5d5e in /usr/lib64/libstdc++.so.6)\n"
+    )
+    assert (found["code"], found["module"]) == ("c10::Error", "librelay.so")
+    assert found["frames"][2] == {"module": "libstdc++.so.6", "function": None, "offset": 0xDC253}
+
+
 def test_who_gets_no_memory_ends():
     assert record("memory allocation of 81920000 bytes failed\n")["code"] == "memory allocation failed"
 

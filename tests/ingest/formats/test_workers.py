@@ -41,6 +41,7 @@ LINES = {
     "varnishd": "Child (78) died signal=11",
     "open vswitch": "2024-07-19T04:10:03Z|3|daemon_unix(monitor)|ERR|1 crashes: pid 78 died, killed (Aborted)",
     "unicorn": "E, [2024-07-19T04:10:03.1 #1] ERROR -- : reaped #<Process::Status: pid 78 SIGSEGV (signal 11)>",
+    "pacemaker": "Jul 19 04:10:03 ha-1 pacemakerd[1] (pcmk_x) error: relay[78] terminated with signal 11 (core=1)",
     "slurm": "srun: error: node-3: task 44: Segmentation fault (core dumped)",
     "airflow": "[2024-07-19, 04:10:03 UTC] {runner.py:230} INFO - Process 78 exited with return code Negsignal.SIGSEGV",
     "pytorch": "E0719 04:10:03.540000 7 api.py:874] failed (exitcode: -11) local_rank: 0 (pid: 78) of binary: /v/relay",
@@ -53,10 +54,10 @@ PROGRAMS = {
     "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
     "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
     "fish": "relay", "older fish": "relay", "open vswitch": None,
-    "slurm": None, "airflow": None, "pytorch": "relay", "lambda": None,
+    "pacemaker": "relay", "slurm": None, "airflow": None, "pytorch": "relay", "lambda": None,
 }  # fmt: skip
 UNNUMBERED = ("slurm", "lambda", "supervisord", "pm2", "fish", "older fish")
-UNDATED = ("slurm", "pytorch", "haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
+UNDATED = ("pacemaker", "slurm", "pytorch", "haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
 
 
 @pytest.mark.parametrize("name", LINES)
