@@ -1,6 +1,6 @@
 """Stack texts that a process prints about itself: glibc's backtrace, Node, Chromium on Windows, Google's logging.
 
-Also those of MySQL and MariaDB, which look up their own symbols.
+Also those of MySQL and MariaDB, which look up their own symbols, and of PyTorch.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ _NODE = re.compile(  # on Windows with the offset within the function
 )
 _OLD_NODE = re.compile(r"\s*\d{1,5}: (?P<function>\S{1,200}?::\S.{0,1000}?)(?P<module> \[[^\[\]]+\])")
 _WINDOWS = re.compile(r"\s+(?!at )(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
+_OF_TORCH = re.compile(
+    r"\s*frame #\d{1,4}: (?:<unknown function>|(?P<function>\S.{0,1500}?)) \+ (?P<offset>0x[0-9a-f]{1,15}) "
+    r"\(0x[0-9a-f]{4,16} in (?P<module>[^()\s]{1,300})\)"
+)
 _LOGGED = re.compile(r"\s*@\s+0x[0-9a-f]{4,16} {1,4}(?P<function>\S.*)")
 _NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)", "??"])
 
@@ -57,6 +61,9 @@ def _step(line: str) -> Step | None:
         return Step(Frame(None if is_address else base_name(module), text(found["function"])), module)
     if found := _WINDOWS.fullmatch(said):  # relay::Queue::Push [0x00007FFE913FFCF2+18] (src\queue.cc:329)
         return Step(Frame(None, _function(found["function"])), found["path"] or "")
+    if found := _OF_TORCH.fullmatch(said):  # frame #0: relay::Push() + 0x96 (0x7f1c2d3e in /opt/librelay.so)
+        offset = None if found["function"] else int(found["offset"], 16)
+        return Step(Frame(base_name(found["module"]), text(found["function"]), offset), found["module"])
     if found := _LOGGED.fullmatch(said):  # @     0x7f8babe1ae54  relay::Queue::Push()
         return Step(Frame(None, _function(found["function"])), "")
     return None
