@@ -45,7 +45,12 @@ _OF_MYSQL = re.compile(  # of old, and of MariaDB about its own death
 )
 _OF_BIND = re.compile(r"(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)\.\d{3} ")
 _OF_ZABBIX = re.compile(r"\s{0,9}\d{1,10}:(?P<at>\d{8}:\d{6})\.\d{3} ")
+_OF_CUPS = re.compile(r"(?:[A-Z] )?\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] ")
+_OF_AEROSPIKE = re.compile(r"(?P<at>[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d) GMT: ")
+_OF_MATLAB = re.compile(r"\s{1,40}[A-Z][a-z ]{3,30} detected at ")
 _WRITTEN = (
+    (_OF_CUPS, "%d/%b/%Y:%H:%M:%S %z"),
+    (_OF_AEROSPIKE, "%b %d %Y %H:%M:%S"),
     (_OF_BIND, "%d-%b-%Y %H:%M:%S"),
     (_OF_ZABBIX, "%Y%m%d:%H%M%S"),
     (_OF_PHP, "%d-%b-%Y %H:%M:%S"),
@@ -62,6 +67,8 @@ def stamp_in(line: str) -> str | None:
     """
     if prefix := OF_CONTAINER.match(line):
         line = line[prefix.end() if prefix["at"] is None else prefix.start("at") :]
+    if found := _OF_MATLAB.match(line):
+        line = line[found.end() :]
     if found := _DATED.match(line):
         zone = found["zone"] or found["named"] or ""  # or a word, which is the name of none
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
@@ -79,7 +86,8 @@ def stamp_in(line: str) -> str | None:
 
 def _time(said: str, written: str, zone: str | None) -> str | None:
     try:
-        return time_text(datetime.strptime(said, written).replace(tzinfo=ZoneInfo(zone or "UTC")))
+        at = datetime.strptime(said, written)  # noqa: DTZ007 - some forms have a zone, which is kept
+        return time_text(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone or "UTC")))
     except (ValueError, OSError, KeyError, OverflowError):  # an unknown zone, or a 31st of June
         return None
 

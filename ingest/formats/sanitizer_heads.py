@@ -78,6 +78,19 @@ MOZILLA = re.compile(r"(?:.{0,60}\s)?Hit (?P<what>MOZ_CRASH\(.{0,500}\)) at (?P<
 MOZILLA_ASSERT = re.compile(
     r"(?:.{0,60}\s)?Assertion failure: (?P<what>\S.{0,500}?), at (?P<source>[^\s:]{1,300}\.\w{1,5}):\d{1,9}\s*$"
 )
+# Of GLib, with the function, or for what it does not go on after; and of Qt.
+GLIB_ASSERT = re.compile(
+    r"(?:[\w.-]{1,60}:)?ERROR:(?P<source>[^\s:]{1,300}):\d{1,9}:(?P<function>[\w:~<>]{1,200}): "
+    r"(?P<what>assertion failed: \(.{0,500}|code should not be reached\b.{0,100})"
+)
+GLIB_ERROR = re.compile(
+    r"(?:\((?P<exe>[^\s():]{1,100}):\d{1,10}\): )?(?P<domain>[\w.-]{1,60}-|\*\* )ERROR \*\*: "
+    r"(?:\d\d:\d\d:\d\d\.\d{3}: )?(?P<what>\S.{0,1000})"
+)
+QT_ASSERT = re.compile(
+    r"ASSERT(?: failure in (?P<function>.{1,300}?))?: (?P<what>\".{1,500}\"),? (?:in )?file "
+    r"(?P<source>\S{1,300}), line \d{1,9}\s*$"
+)
 HARDENED = re.compile(  # the checks of LLVM's C++ library
     r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?:libc\+\+ Hardening )?assertion (?P<what>\S.{0,500}? failed: \S.*?)"
     r"(?:(?:Address|Memory|Thread|UndefinedBehavior)Sanitizer:DEADLYSIGNAL)?\s*$"  # on the same line
@@ -103,7 +116,7 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, HARDENED,
+          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT, HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
           _RUST_STACK, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
@@ -114,7 +127,8 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
-          "memory allocation of ", "Hit MOZ_CRASH(", "Assertion failure: ",
+          "memory allocation of ", "Hit MOZ_CRASH(", "Assertion failure: ", "assertion failed: (", "code should not be",
+          "ERROR **: ", 'ASSERT: "', "ASSERT failure in ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "uncaught exception of type ",
           "unexpected exception of type ", "error has been detected by ",

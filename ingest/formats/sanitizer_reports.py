@@ -14,6 +14,7 @@ from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import below_handler
 from ingest.formats.crashes import Frame, base_name, text, time_of
 from ingest.formats.log_stamps import AT, OF_CONTAINER, stamp_in
+from ingest.formats.stack_steps import short_path
 
 # A sanitizer's line may have any text before the number of its process, or before its last words.
 _PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+(?::\d+)?==|SUMMARY: )")
@@ -163,6 +164,12 @@ def _report_said(said: str) -> Report | None:
         return Report("memory allocation failed", message)
     if found.re is heads.MOZILLA:
         return Report("MOZ_CRASH", what, source=found["source"])
+    if found.re is heads.GLIB_ERROR:
+        return Report("GLib error", what, called=Frame(text(found["exe"])) if found["exe"] else None)
+    if found.re in (heads.GLIB_ASSERT, heads.QT_ASSERT):
+        function = text(found["function"])
+        place = Frame(short_path(found["source"]), function) if function else None
+        return Report("Assertion failed", what, called=place, source=found["source"])
     if found.re in (heads.HARDENED, heads.STDCXX, heads.MOZILLA_ASSERT):
         return Report("Assertion failed", what, source=found["source"])
     if found.re is heads.NODE_ASSERT:

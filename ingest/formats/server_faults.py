@@ -3,7 +3,8 @@
 ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, SQL Server,
 and Swift's checks.
 Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``, those of compiled languages in
-``compiled_runtimes``, of daemons in ``daemon_faults``.
+``compiled_runtimes``, of daemons in ``daemon_faults``, of
+programs of science in ``science_faults``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from itertools import dropwhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import compiled_runtimes, daemon_faults, storage_faults
+from ingest.formats import compiled_runtimes, daemon_faults, science_faults, storage_faults
 from ingest.formats.caught_signals import Told, below_handler, numbered
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
@@ -90,7 +91,8 @@ MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:",
          "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
          ".swift", ": internal error: ",
          "terminating because of fatal exception ",
-         *storage_faults.MARKS, *compiled_runtimes.MARKS, *daemon_faults.MARKS)  # fmt: skip
+         *storage_faults.MARKS, *compiled_runtimes.MARKS, *daemon_faults.MARKS,
+         *science_faults.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -180,6 +182,7 @@ FORMS = (
     *storage_faults.FORMS,
     *compiled_runtimes.FORMS,
     *daemon_faults.FORMS,
+    *science_faults.FORMS,
 )
 
 

@@ -55,6 +55,20 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
     (None, re.compile(  # Pacemaker
         rf".{{0,200}}\berror: {_NAME}\[{_PID}\] terminated with {_NUMBER}.*")),
+    ("sshd", re.compile(rf"(?:.{{0,100}} )?fatal: (?:\w{{1,60}}: )?preauth child terminated by {_NUMBER}.*")),
+    ("sssd", re.compile(
+        rf".{{0,120}}\bChild \[{_PID}\] \('.{{1,200}}\) (?:was )?terminated (?:by|with) signal "
+        r"\[(?P<number>\d{1,2})\].*")),
+    (None, re.compile(rf".{{0,120}}\bPID {_PID} \({_NAME}\) crashed on {_NUMBER}.*")),  # CUPS
+    (None, re.compile(  # Keepalived
+        rf"(?:.{{0,100}} )?(?:pid {_PID}|(?=[A-Za-z]){_NAME}) exited due to (?P<word>segmentation fault) "
+        r"\(SIGSEGV\)\.?")),
+    (None, re.compile(  # Kamailio and OpenSIPS
+        rf".{{0,200}}\bhandle_sigs(?:\(\))?: child process {_PID} exited by a {_NUMBER}.*")),
+    (None, re.compile(
+        rf".{{0,200}}\bmod_fcgid: process {_NAME}\({_PID}\) exit\(.{{1,60}}\), get unexpected {_NUMBER}.*")),
+    ("proftpd", re.compile(rf".{{0,300}}: ProFTPD terminating \({_NUMBER}\).*")),
+    ("PassengerAgent", re.compile(rf"\[ pid={_PID}, .{{1,60}}\] Process aborted! signo={_SIGNAL}\(.*")),
     # Of a job: of Slurm, which names the host, not the program; Airflow; PyTorch.
     (None, re.compile(rf"srun: error: \S{{1,255}}: tasks? [\d,-]{{1,200}}: {WORD}(?: \(core dumped\))?")),
     (None, re.compile(rf".{{0,200}}\bProcess {_PID} exited with return code Negsignal\.{_SIGNAL}\b.{{0,40}}")),
@@ -76,7 +90,10 @@ MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed b
          " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
          "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
          ": line ", " terminated by signal SIG", "srun: error: ", " Negsignal.SIG", " failed (exitcode: -",
-         "exited with error: signal: ", "] terminated with signal ")  # fmt: skip
+         "exited with error: signal: ", "] terminated with signal ",
+         "preauth child terminated by", "terminated by signal [", "crashed on signal ", "exited due to segmentation",
+         " exited by a signal ", "get unexpected signal ", "ProFTPD terminating",
+         "Process aborted! signo=")  # fmt: skip
 
 
 @dataclass(frozen=True)

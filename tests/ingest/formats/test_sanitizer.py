@@ -619,6 +619,22 @@ def test_checks_of_mozillas_programs():
     assert (found["code"], found["module"]) == ("Assertion failed", "relay/queue.h")
 
 
+def test_checks_of_glib_and_qt():
+    asserted = "relay:ERROR:../src/queue.c:44:queue_pop: assertion failed: (q->length > 0)"
+    found = record(f"**\n{asserted}\nBail out! {asserted}\n")
+    assert (found["code"], found["module"], found["frames"][0]["function"]) == (
+        "Assertion failed", "src/queue.c", "queue_pop",
+    )  # fmt: skip
+    found = record("(relay:78): GLib-ERROR **: 04:10:02.440: ../glib/gmem.c:106: failed to allocate 9 bytes\n")
+    assert (found["code"], found["module"]) == ("GLib error", "relay")
+    found = record('ASSERT: "!isEmpty()" in file /usr/include/QtCore/qlist.h, line 683\n')
+    assert (found["code"], found["module"]) == ("Assertion failed", "QtCore/qlist.h")
+    found = record('ASSERT failure in QList<T>::at: "index out of range", file /a/b/qlist.h, line 9\n')
+    assert found["frames"][0]["function"] == "QList<T>::at"
+    critical = b"(relay:78): Gtk-CRITICAL **: 04:10:02.440: show: assertion 'GTK_IS_WIDGET (widget)' failed\n"
+    assert not SANITIZER.recognises(head(critical))
+
+
 def test_glog_of_abseil_writes_seconds_since_1970():
     said = "F0000 00:00:1721362202.440113    78 queue.cc:9] Check failed: ok() \n*** Check failure stack trace: ***\n"
     found = record(

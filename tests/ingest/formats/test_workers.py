@@ -42,6 +42,16 @@ LINES = {
     "open vswitch": "2024-07-19T04:10:03Z|3|daemon_unix(monitor)|ERR|1 crashes: pid 78 died, killed (Aborted)",
     "unicorn": "E, [2024-07-19T04:10:03.1 #1] ERROR -- : reaped #<Process::Status: pid 78 SIGSEGV (signal 11)>",
     "pacemaker": "Jul 19 04:10:03 ha-1 pacemakerd[1] (pcmk_x) error: relay[78] terminated with signal 11 (core=1)",
+    "sshd": "sshd[1]: fatal: privsep_preauth: preauth child terminated by signal 11",
+    "sssd": "(2024-07-19  4:10:03): [sssd] [svc_child_info] (0x0040): Child [78] ('a.b':'%BE_a.b') was terminated by "
+    "signal [11]",
+    "cups": "E [19/Jul/2024:06:10:03 +0200] [Job 1] PID 78 (/usr/lib/cups/filter/relay) crashed on signal 11!",
+    "keepalived": "Keepalived_vrrp exited due to segmentation fault (SIGSEGV).",
+    "kamailio": "ALERT: <core> [main.c:807]: handle_sigs(): child process 78 exited by a signal 11",
+    "fcgid": "[Fri Jul 19 04:10:03.1 2024] [fcgid:error] [pid 1] mod_fcgid: process /srv/relay(78) exit(communication "
+    "error), get unexpected signal 11",
+    "proftpd": "2024-07-19 04:10:03,440 ftp-1 proftpd[78] ftp-1 (a[b]): ProFTPD terminating (signal 11)",
+    "passenger": "[ pid=78, timestamp=1721362203 ] Process aborted! signo=SIGSEGV(11), reason=SEGV_MAPERR, si_addr=0x1",
     "slurm": "srun: error: node-3: task 44: Segmentation fault (core dumped)",
     "airflow": "[2024-07-19, 04:10:03 UTC] {runner.py:230} INFO - Process 78 exited with return code Negsignal.SIGSEGV",
     "pytorch": "E0719 04:10:03.540000 7 api.py:874] failed (exitcode: -11) local_rank: 0 (pid: 78) of binary: /v/relay",
@@ -54,10 +64,26 @@ PROGRAMS = {
     "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
     "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
     "fish": "relay", "older fish": "relay", "open vswitch": None,
+    "cups": "relay", "keepalived": "Keepalived_vrrp", "kamailio": None, "fcgid": "relay", "passenger": "PassengerAgent",
     "pacemaker": "relay", "slurm": None, "airflow": None, "pytorch": "relay", "lambda": None,
 }  # fmt: skip
-UNNUMBERED = ("slurm", "lambda", "supervisord", "pm2", "fish", "older fish")
-UNDATED = ("pacemaker", "slurm", "pytorch", "haproxy", "postfix", "dovecot", "varnishd", "shell", "fish", "older fish")
+UNNUMBERED = ("sshd", "keepalived", "proftpd", "slurm", "lambda", "supervisord", "pm2", "fish", "older fish")
+UNDATED = (
+    "sshd",
+    "keepalived",
+    "kamailio",
+    "passenger",
+    "pacemaker",
+    "slurm",
+    "pytorch",
+    "haproxy",
+    "postfix",
+    "dovecot",
+    "varnishd",
+    "shell",
+    "fish",
+    "older fish",
+)
 
 
 @pytest.mark.parametrize("name", LINES)
