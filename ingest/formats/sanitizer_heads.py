@@ -116,14 +116,14 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT, HARDENED,
+          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT,
+          HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
           _RUST_STACK, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
-# Every head contains one of these: a search of each line for them is fast.
-MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
-          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed", "#  ",
+_MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:",
+          "Fatal ", "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed", "#  ",
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
@@ -134,6 +134,10 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "unexpected exception of type ", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
           *server_faults.MARKS, *workers.MARKS)  # fmt: skip
+# Every head contains one of these: a search of each line for them is fast. One with another in it is not needed.
+MARKS = tuple(mark for mark in _MARKS if not any(other != mark and other in mark for other in _MARKS))
+_PLAIN_MARKS = tuple(filter(str.isascii, MARKS))
+_OTHER_MARKS = tuple(mark for mark in MARKS if not mark.isascii())  # hardly any line may have one
 _GLOG_MARK = re.compile(r"\bF\d{4,8} \d")
 
 
@@ -142,7 +146,7 @@ def marks_in(text: str) -> list[str]:
     return [mark for mark in MARKS if mark in text]
 
 
-def may_begin(line: str, marks: Iterable[str] = MARKS) -> bool:
+def may_begin(line: str, marks: Iterable[str] = _PLAIN_MARKS) -> bool:
     """A quick check whether a line may be a report's first, as hardly any is: a sixth of the time of one expression.
 
     Args:
@@ -151,6 +155,8 @@ def may_begin(line: str, marks: Iterable[str] = MARKS) -> bool:
     for mark in marks:
         if mark in line:
             return True
+    if not line.isascii() and any(mark in line for mark in _OTHER_MARKS):
+        return True
     return "F" in line and _GLOG_MARK.search(line) is not None
 
 

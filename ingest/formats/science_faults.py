@@ -59,20 +59,7 @@ _TIKV = re.compile(
     r"\[backtrace=\"?(?P<stack>.*)"
 )
 # What a head has in it.
-MARKS = (
-    "forrtl: ",
-    "violation detected at ",
-    "Abort detected at ",
-    "Bus error detected at ",
-    "instruction detected at ",
-    "Assertion detected at ",
-    "*** Break *** ",
-    "fault on shard ",
-    "error on shard ",
-    "borting on shard ",
-    " received, aborting Aerospike",
-    "[FATAL] [",
-)
+MARKS = ("forrtl: ", " detected at ", "*** Break *** ", " on shard ", " received, aborting Aerospike", "[FATAL] [")
 
 
 def _place(function: str | None, module: str | None) -> str:
