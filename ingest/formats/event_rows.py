@@ -1,6 +1,7 @@
 """Windows events as JSON objects or rows of a table, as shippers and PowerShell write them.
 
-Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Splunk, Azure's table of events, ``evtx_dump``, Chainsaw,
+Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Splunk, OpenTelemetry's receiver, Promtail, Graylog, Amazon's
+agent, Azure's table of events, ``evtx_dump``, Chainsaw,
 EvtxECmd, osquery's table ``windows_eventlog``; ``Get-WinEvent``,
 ``Get-EventLog`` and the reliability records through ``ConvertTo-Json`` or ``Export-Csv``. Where an event has its
 values, these count, else its description as in ``event_text``.
@@ -15,7 +16,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ingest.formats import splunk
-from ingest.formats.crashes import NotJson, Records, Told, Unfit, mapping, parsed, sequence, text, whole
+from ingest.formats.crashes import NotJson, Records, Told, Unfit, mapping, parsed, sequence, text, time_of, whole
 from ingest.formats.event_dates import days_first
 from ingest.formats.event_text import Block, dated, event_in
 from ingest.formats.format import Head, Log, until_broken
@@ -38,21 +39,38 @@ _BEGINS = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s{0,99}\[(?=\s{0,99}\{)|" + _LISTS + rb"\s{0,9}:\s{0,9}\[(?=\s{0,99}\{)"
     rb"|\A(?:\xef\xbb\xbf)?(?=\s{0,99}(?:Record \d{1,9}\s{1,9})?\{(?!\s{0,99}(?:" + _LISTS + rb'|"took"|"@odata)))'
 )
-_PROVIDER = ("provider_name", "providerName", "ProviderName", "SourceName", "Source", "source_name", "Provider")
+_PROVIDER = ("provider_name", "providerName", "ProviderName", "SourceName", "Source", "source_name", "Provider",
+             "provider", "source")  # fmt: skip
 _ID = ("event_id", "eventID", "EventID", "Id", "EventId", "eventid", "EventIdentifier", "InstanceId",
        "EventCode")  # fmt: skip
 _HOST = ("computer_name", "computer", "Computer", "ComputerName", "MachineName", "Hostname")
-_AT = ("systemTime", "TimeCreated", "TimeGenerated", "_time", "EventTime", "@timestamp", "datetime")
-_SAID = ("message", "Message", "RenderedDescription")
+_AT = (
+    "systemTime",
+    "system_time",
+    "TimeCreated",
+    "timeCreated",
+    "TimeGenerated",
+    "_time",
+    "EventTime",
+    "@timestamp",
+    "datetime",
+)
+_SAID = ("full_message", "message", "Message", "RenderedDescription")
 _DATA = ("event_data", "eventdata", "EventData", "Properties", "ReplacementStrings", "InsertionStrings",
          "StringInserts")  # fmt: skip
 _BESIDE = ("channel", "Channel", "LogName", "EventLog", "Logfile", "Level", "LevelDisplayName", "EntryType",
            "event_data", "EventRecordID", "RecordNumber", "RecordId", "Version", "severityValue",
            "EventData")  # fmt: skip
 _PLACED = re.compile(r"[pP]aram(\d{1,2})")
+_OF_AMAZON = re.compile(  # as its agent puts an event into a line
+    r"\[(?P<channel>[^\[\]]{1,100})\] \[[A-Z]{3,20}\] \[(?P<EventID>\d{1,5})\] \[(?P<Source>[^\[\]]{1,100})\] "
+    r"\[(?P<Computer>[^\[\]]{1,255})\] \[(?P<Message>.*)\]\s*",
+    re.DOTALL,
+)
+_FLAT = "winlog."  # before the names of values, where a shipper made one object of several
 _APART = "_attributes"  # behind the name of an element, where its attributes are no part of it
 _ATTRIBUTES = ("#attributes", "@attributes", "_attributes")
-_NAMED = ("Name", "@Name", "SystemTime", "@SystemTime", "#text", "value", "Value")
+_NAMED = ("Name", "name", "id", "", "@Name", "SystemTime", "@SystemTime", "#text", "value", "Value")
 _ONE_VALUE = (".NET Runtime",)  # the others have several
 _OF_A_TABLE = re.compile(r'(?:\ufeff)?"?[A-Za-z]\w{1,40}"?(?P<mark>[,;\t])"?[A-Za-z].*')
 
@@ -151,6 +169,14 @@ def _parts(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     fields = mapping(fields.get("_source")) or mapping(fields.get("result")) or fields
     if isinstance(raw := fields.get("_raw"), str) and splunk.has_events(raw):
         fields = splunk.fields_of(raw) | dict(fields)
+    if isinstance(said := fields.get("message"), str) and (amazons := _OF_AMAZON.fullmatch(said)):
+        return [{**amazons.groupdict(), "systemTime": time_of(fields.get("timestamp"))}]
+    if "short_message" in fields:  # of Graylog, whose additional values have a mark
+        return [{name.removeprefix("_"): value for name, value in fields.items()}]
+    if any(name.startswith(_FLAT) for name in fields):
+        named = {name.removeprefix(_FLAT): value for name, value in fields.items()}
+        data = {name[11:]: value for name, value in named.items() if name.startswith("event_data.")}
+        return [named | ({"event_data": data} if data else {})]
     wazuhs, dumps = mapping(mapping(fields.get("data")).get("win")), mapping(fields.get("Event"))
     dumps = dumps or mapping(mapping(mapping(fields.get("document")).get("data")).get("Event"))
     within = (fields.get("winlog"), wazuhs.get("system"), wazuhs, _whole(mapping(dumps.get("System"))), dumps, fields)
@@ -216,7 +242,7 @@ def _event_of(fields: Mapping[str, Any]) -> tuple[Block, Event] | None:
 def _data(parts: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The values of an event, in their order where they have no names of their own."""
     given = next((part[name] for part in parts for name in _DATA if part.get(name)), None)
-    if isinstance(given, dict) and (within := given.get("Data")) is not None:
+    if isinstance(given, dict) and (within := given.get("Data", given.get("data"))) is not None:
         given = mapping(within).get("#text", within)
     if isinstance(given, list) and any("#text" in mapping(one) for one in given):
         pairs = ((text(mapping(one).get("@Name")), text(mapping(one).get("#text"))) for one in given)

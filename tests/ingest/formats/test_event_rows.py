@@ -92,6 +92,19 @@ FORMS: dict[str, dict[str, Any]] = {
     "splunk": {"preview": False, "result": {"_time": "2024-07-19T06:10:02.000+02:00", "host": "pc-17", "_raw": RAW}},
     "splunk, named": {"result": {"_time": "2024-07-19T06:10:02.000+02:00", "ComputerName": "pc-17", "EventCode": "1000",
                                  "SourceName": ERROR, "Message": SAID, "LogName": "Application"}},
+    "opentelemetry": {"channel": "Application", "computer": "pc-17", "event_id": {"id": 1000, "qualifiers": 0},
+                      "message": SAID, "provider": {"event_source": "", "guid": "", "name": ERROR}, "system_time": AT,
+                      "event_data": {"data": [{"": value} for value in VALUES]}},
+    "promtail": {"source": ERROR, "channel": "Application", "computer": "pc-17", "event_id": 1000, "timeCreated": AT,
+                 "event_data": "".join(f"<Data>{value}</Data>" for value in VALUES), "message": SAID},
+    "graylog": {"version": "1.1", "host": "pc-17", "short_message": SAID[:64], "full_message": SAID, "_EventID": 1000,
+                "_SourceName": ERROR, "_Channel": "Application", "_Hostname": "pc-17",
+                "_EventTime": AT[:-1].replace("T", " ")},
+    "flat": {"@timestamp": AT, "winlog.provider_name": ERROR, "winlog.event_id": "1000", "message": SAID,
+             "winlog.channel": "Application", "winlog.computer_name": "pc-17",
+             **{f"winlog.event_data.{name}": value for name, value in NAMED.items()}},
+    "amazon": {"timestamp": 1721362202123, "logStreamName": "pc", "eventId": "3",
+               "message": f"[Application] [ERROR] [1000] [{ERROR}] [pc-17] [{SAID}]"},
     "evtxecmd": evtxecmd([{"@Name": name, "#text": value} for name, value in NAMED.items()]),
     "evtxecmd, joined": evtxecmd(", ".join(VALUES)),
     "osquery": {"eventid": "1000", "provider_name": ERROR, "computer_name": "pc-17", "channel": "Application",
@@ -138,7 +151,7 @@ def test_an_event_is_told_whoever_wrote_it(name):
     assert (crash["tags"]["exe"], crash["tags"]["exe_version"]) == ("relay.exe", "1.2.3.4")
     assert crash["occurred_at"][:19] in ("2024-07-19T04:10:02", "2024-07-19T06:10:02")
     assert crash["occurred_at"].startswith("2024-07-19T06") == name.startswith(("fluent bit", "splunk"))
-    assert crash["time_quality"] == ("log" if name == "nxlog" else "exact")
+    assert crash["time_quality"] == ("log" if name in ("nxlog", "graylog") else "exact")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
