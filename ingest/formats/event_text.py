@@ -32,8 +32,8 @@ _LABELS: Mapping[str, str] = {
         "log": "log name|protokollname|nom du journal|nombre de registro|nome registro|nome do log|имя журнала"
         "|ログの名前|日志名称|nazwa dziennika|logname|event type|index|entrytype|logboeknaam",
         "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron"
-        "|sourcename",
-        "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated",
+        "|sourcename|provider",
+        "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated|event time",
         "time": "time",  # in Windows XP, beside the date
         "number": "event id|eventid|ereignis-id|id de l’événement|id de l'événement|id. del evento|id evento"
         "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id"

@@ -41,6 +41,7 @@ from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
+from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
@@ -64,6 +65,7 @@ FORMATS: tuple[Document | Log, ...] = (
     CRI_LOG,
     PODS,
     CLOUD_LOG,
+    SHIPPED_LOG,
     OSQUERY_LOG,
     OSQUERY_ROWS,
     OTLP_FILE,

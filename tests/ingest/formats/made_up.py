@@ -41,6 +41,7 @@ from ingest.formats.python_log import PYTHON_LOG
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
+from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
@@ -84,6 +85,7 @@ from tests.ingest.formats import (
     test_sanitizer,
     test_sentry_api,
     test_server_faults,
+    test_shipped_logs,
     test_stackwalk,
     test_tombstone,
     test_vmcores,
@@ -142,6 +144,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         name: _json(test_cloud_logs.STORES[name][0](test_containers.JAVA.splitlines()), 1)
         for name in ("newest first", "amazon", "azure")
     },
+    SHIPPED_LOG: {"elastic": test_shipped_logs.ELASTIC.replace(b"78", b"79")},
     OSQUERY_LOG: {
         name: test_osquery.log(test_osquery.OTHER, test_osquery.result(row))
         for name, row in {"windows": test_osquery.WINDOWS, "mac": test_osquery.MAC, "panic": test_osquery.PANIC}.items()

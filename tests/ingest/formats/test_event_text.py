@@ -561,3 +561,15 @@ def test_splunk_writes_the_month_first_and_values_behind_their_names():
     assert format_of(head(power.encode())) is FORMAT
     (crash,) = crashes_of(FORMAT, power.encode())
     assert (crash["host_id"], crash["occurred_at"]) == ("pc-17", "2024-07-09T00:10:02Z")
+
+
+def test_a_list_that_nirsofts_viewer_saves():
+    said = (
+        "Event Time        : 20-07-2024 04:10:02.123\nRecord ID         : 7\nEvent ID          : 1000\nLevel : Error\n"
+        "Provider          : Application Error\nDescription       : Faulting application name: relay.exe, "
+        "version: 1.2.3.4, time stamp: 0x66a0b1c2  "
+        "Faulting module name: queue.dll, version: 1.2.0.0, time stamp: 0x66a0b1c3  "
+        "Exception code: 0xc0000005  Fault offset: 0x0000000000001234\nComputer          : pc-17\n"
+    )
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["host_id"], crash["occurred_at"][:19]) == ("pc-17", "2024-07-20T04:10:02")
