@@ -1,4 +1,4 @@
-"""Containers that a fault ended, as ``kubectl get pods -o json`` and ``docker inspect`` tell of them.
+"""Containers that a fault ended, as Kubernetes' pods in JSON, ``docker inspect`` and Amazon's ECS tell of them.
 
 The code with which a container ended shows a signal, or an exception of Windows. One that was stopped, had too much
 memory or ended by itself is no crash. Only the last end of a container is told.
@@ -24,6 +24,7 @@ from ingest.formats.crashes import (
     sequence,
     tags_of,
     text,
+    time_of,
 )
 from ingest.formats.format import Head, Log, until_broken
 from ingest.formats.json_lists import Elements
@@ -32,7 +33,7 @@ from ingest.formats.workers import FATAL
 _LONGEST_ELEMENT_BYTES = 1 << 20
 _LOOKED_AT = 3
 _BEGINS = re.compile(
-    rb'"items"\s{0,9}:\s{0,9}\[(?=\s{0,99}\{)|\A\s{0,99}\[(?=\s{0,99}\{\s{0,99}"Id"\s{0,9}:\s{0,9}"[0-9a-f]{64}")'
+    rb'"(?:items|tasks)"\s{0,9}:\s{0,9}\[(?=\s{0,99}\{)|\A\s{0,99}\[(?=\s{0,99}\{\s{0,99}"Id"\s{0,9}:\s{0,9}"[0-9a-f]{64}")'
     rb'|\A(?=\s{0,99}\{\s{0,99}"apiVersion"\s{0,9}:\s{0,9}"v1"\s{0,9},\s{0,99}"kind"\s{0,9}:\s{0,9}"Pod"\s{0,9},)'
 )
 _OF_A_SIGNAL = 128  # the code that a shell, and so a container, gives to the end by a signal, less its number
@@ -53,6 +54,8 @@ def _recognises(head: Head) -> bool:
 def _is_known(fields: Mapping[str, Any]) -> bool:
     if fields.get("kind") == "Pod":
         return "status" in fields and "spec" in fields
+    if "taskArn" in fields:
+        return isinstance(fields.get("containers"), list)
     return "ExitCode" in mapping(fields.get("State")) and "Config" in fields
 
 
@@ -67,6 +70,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             fields = {}
         if fields.get("kind") == "Pod":
             add_pod(records, fields)
+        elif _is_known(fields) and "taskArn" in fields:
+            _add_task(records, fields)
         elif _is_known(fields):
             _add_container(records, fields)
         yield records
@@ -99,6 +104,15 @@ def _add_container(records: Records, container: Mapping[str, Any]) -> None:
     tags = [("image", config.get("Image")), ("exit_code", state.get("ExitCode"))]
     own = (text(container.get("Id")) or "",)
     _add(records, _code(state.get("ExitCode"), None), own, name, state.get("FinishedAt"), None, tags)
+
+
+def _add_task(records: Records, task: Mapping[str, Any]) -> None:
+    """The containers of a task of ECS, which ended with it; it tells the host as an identifier of its own alone."""
+    for one in map(mapping, sequence(task.get("containers"))):
+        tags = [("image", one.get("image")), ("exit_code", one.get("exitCode")), ("task", task.get("taskArn"))]
+        own = (text(task.get("taskArn")) or "", text(one.get("name")) or "")
+        at = time_of(task.get("stoppedAt"))
+        _add(records, _code(one.get("exitCode"), None), own, text(one.get("name")), at, None, tags)
 
 
 def _add(

@@ -30,8 +30,8 @@ _EMPTY = "<empty stack>"
 _LINES_OF_HEAD = 4  # before the stack
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Security CHECK failed", "Security DCHECK failed",
            "Out of memory", "V8 error", "unreachable code")  # fmt: skip
-# Of a program's source or file, which has what it may print: a place for a value.
-_TEMPLATE = re.compile(r"(?:[:('`] ?|0x)%(?:[sdvpux]|l{1,2}[dux])(?:[)']|\W{0,6}$)")
+# Of a program's source, its file or a manual, which has what it may print: a place for a value.
+_TEMPLATE = re.compile(r"\b0x\.{3}|(?:[:('`] ?|0x)%(?:[sdvpux]|l{1,2}[dux])(?:[)']|\W{0,6}$)")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 
 
@@ -106,7 +106,7 @@ class Report:
 
 def report_of(line: str) -> Report | None:
     """The report that begins with a line; None if there is none."""
-    if not heads.may_begin(line) or ("%" in line and _TEMPLATE.search(line)):
+    if not heads.may_begin(line) or (("%" in line or "0x." in line) and _TEMPLATE.search(line)):
         return None
     line = line.removeprefix("`")  # Markdown's mark of code
     for prefix in filter(None, (form.match(line) for form in (_PREFIX, OF_CONTAINER, _NO_PREFIX, _INDENT))):

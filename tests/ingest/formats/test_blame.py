@@ -73,3 +73,7 @@ def test_a_panic_blames_the_code_of_the_kernel_that_called_it():
 def test_a_check_of_the_kernel_blames_the_code_that_failed_it(checked):
     steps = [*(Frame("kernel", name) for name in checked), Frame("relay", "relay_poll")]
     assert at_fault(steps)["module"] == "relay"
+
+
+def test_what_throws_in_net_is_not_blamed():
+    assert at_fault([Frame("System.Runtime.EH", "RhThrowEx"), Frame("Relay.Queue", "Pop")])["module"] == "Relay.Queue"

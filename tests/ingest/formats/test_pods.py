@@ -38,9 +38,15 @@ def listed(*pods: dict[str, Any]) -> bytes:
     return json.dumps({"apiVersion": "v1", "items": pods, "kind": "List"}, indent=4).encode()
 
 
+def task(code: int = 139, at: Any = AT) -> dict[str, Any]:
+    containers = [{"name": "relay", "image": "acme/relay:3.2", "exitCode": code}, {"name": "quiet", "exitCode": 0}]
+    return {"taskArn": "arn:aws:ecs:eu:1:task/c/a1", "stoppedAt": at, "containers": containers}
+
+
 LISTS = {
     "pods": listed(pod(0), pod()),
     "a pod": json.dumps(pod(containerID="containerd://a2"), indent=4).encode(),
+    "ecs": json.dumps({"tasks": [task(0), task()], "failures": []}, indent=4).encode(),
     "docker": json.dumps([container(0), container()], indent=4).encode(),
 }
 
@@ -50,7 +56,7 @@ def test_a_container_that_a_fault_ended(name):
     assert format_of(head(LISTS[name])) is FORMAT
     (crash,) = crashes_of(FORMAT, LISTS[name])
     assert (crash["code"], crash["module"], crash["occurred_at"]) == ("SIGSEGV", "relay", AT)
-    assert crash["host_id"] == ("h-told" if name == "docker" else "node-3")
+    assert crash["host_id"] == ("h-told" if name in ("docker", "ecs") else "node-3")
     assert crash["tags"]["image"] == "acme/relay:3.2"
     assert "squeamish" not in str(crash)
     assert crashes_of(FORMAT, LISTS[name], block_bytes=7) == [crash]

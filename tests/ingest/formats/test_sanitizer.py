@@ -687,6 +687,7 @@ def test_text_of_windows_shells():
         b"Traceback (most recent call last):\n",
         b"__stack_chk_fail\n*** stack smashing detected ***: %s\nterminate called after throwing an instance of '\n",
         b"memory allocation of %zu bytes failed\n",
+        b"# ==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x... at pc ... bp ... sp ...\n",
     ],
 )
 def test_others_are_not_recognised(data):
