@@ -45,7 +45,8 @@ _BY_OUTPUT = (
     (
         "darwin",
         re.compile(
-            r"^os=macos, |\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
+            r"^os=macos, |\.app/Contents/|\.dylib\b"
+            r"|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
             r"|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
             r"|Terminating app due to|^\s*\d{1,4}\s{1,8}\S.{0,200}?\s0x[0-9a-f]{16} \S.{0,500} \+ \d{1,9}$"
         ),

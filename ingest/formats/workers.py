@@ -16,9 +16,11 @@ FATAL = frozenset(["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP"
 _WORDS = {
     "segmentation fault": "SIGSEGV", "aborted": "SIGABRT", "abort": "SIGABRT", "bus error": "SIGBUS",
     "floating point exception": "SIGFPE", "illegal instruction": "SIGILL", "trace/breakpoint trap": "SIGTRAP",
-    "trace/bpt trap": "SIGTRAP", "bad system call": "SIGSYS",
+    "trace/bpt trap": "SIGTRAP", "bad system call": "SIGSYS", "trace trap": "SIGTRAP",
+    "illegal hardware instruction": "SIGILL",
 }  # fmt: skip
-WORD = rf"(?P<word>(?i:{'|'.join(map(re.escape, _WORDS))}))"
+_ANY_WORD = f"(?i:{'|'.join(map(re.escape, _WORDS))})"
+WORD = rf"(?P<word>{_ANY_WORD})"
 _SIGNAL = r"(?P<signal>SIG[A-Z]{2,6})"
 _NUMBER = r"signal (?P<number>\d{1,2})\b"
 _PID = r"(?P<pid>\d{1,10})"
@@ -80,10 +82,19 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # a shell, of the command that it ran
         rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{1,30}}(?:\*{{0,2}}\(core dumped\)\*{{0,2}} )?"
         rf"(?:[A-Z_]\w*=\S* )*(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
+    (None, re.compile(  # zsh, of a command or of a job; bash of a job
+        rf"(?:zsh: {WORD}(?: \(core dumped\))?"
+        rf"|\[\d{{1,4}}\]\s{{1,4}}[+-]? ?{_PID} (?P<of_job>{_ANY_WORD}) \(core dumped\)"
+        rf"|\[\d{{1,4}}\][+-]?\s{{1,4}}(?P<of_bash>{_ANY_WORD})\s{{1,9}}\(core dumped\))\s{{1,9}}(?:[A-Z_]\w*=\S* )*"
+        rf"(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
+    (None, re.compile(  # cargo, of what it ran
+        rf".{{0,100}}process didn't exit successfully: `(?P<path>[^`\s]{{1,300}})(?: [^`]{{0,2000}})?` "
+        rf"\((?:signal: \d{{1,2}}, {_SIGNAL}: .{{1,60}}|exit code: (?P<code>0x[cC][0-9a-fA-F]{{7}}), \w{{1,60}})\).*")),
     (None, re.compile(  # fish, which marks the command as the language does
         rf"(?:fish: )?(?:Job \d{{1,9}}, )?[\"'“‘«]{_NAME}(?: .{{0,2000}})?[\"'”’»] "
         rf"terminated by signal {_SIGNAL} \(.*")),
 )  # fmt: skip
+_SAID = ("word", "of_job", "of_bash")  # where a word tells the signal
 _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
 # What a line has in it.
 MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed by signal ", "Worker (pid:",
@@ -93,7 +104,7 @@ MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed b
          "exited with error: signal: ", "] terminated with signal ",
          "preauth child terminated by", "terminated by signal [", "crashed on signal ", "exited due to segmentation",
          " exited by a signal ", "get unexpected signal ", "ProFTPD terminating",
-         "Process aborted! signo=")  # fmt: skip
+         "Process aborted! signo=", "zsh: ", "(core dumped)", "didn't exit successfully: ")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,10 +130,13 @@ def ended(said: str) -> Ended | None:
     for program, form in _FORMS:
         if found := form.fullmatch(said):
             told = found.groupdict()
-            word, number = told.get("word") or "", told.get("number")
+            word = next((one for name in _SAID if (one := told.get(name))), "")
+            number = told.get("number")
             signal = canonical_code(number, "linux") if number else told.get("signal") or ""
             code = told.get("code") or signal_of(word) or signal
-            name = (base_name(told.get("name")) or "").partition(":")[0] or program  # without its number
+            name = (base_name(told.get("name") or told.get("path")) or "").partition(":")[
+                0
+            ] or program  # without its number
             if code not in FATAL and not code.startswith("0x"):
                 return None
             return Ended(code, None if name == _FROM_MONITOR else name, told.get("pid"))

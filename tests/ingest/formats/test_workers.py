@@ -57,18 +57,40 @@ LINES = {
     "pytorch": "E0719 04:10:03.540000 7 api.py:874] failed (exitcode: -11) local_rank: 0 (pid: 78) of binary: /v/relay",
     "lambda": "2024-07-19T04:10:03Z RequestId: 6a1b Error: Runtime exited with error: signal: segmentation fault",
     "shell": "/srv/relay/run.sh: line 12:    78 Segmentation fault      (core dumped) A=x /srv/relay/relay --secret",
+    "zsh": "zsh: segmentation fault  ./relay --secret",
+    "zsh's job": "[1]    78 segmentation fault (core dumped)  ./relay --secret",
+    "bash's job": "[1]+  Segmentation fault      (core dumped) ./relay --secret",
+    "cargo": "error: process didn't exit successfully: `target/release/relay --secret` (signal: 11, SIGSEGV: invalid)",
     "fish": "fish: Job 1, './relay --secret' terminated by signal SIGSEGV (Address boundary error)",
     "older fish": "fish: “relay” terminated by signal SIGSEGV (Address boundary error)",
 }  # fmt: skip
 PROGRAMS = {
     "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
     "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
+    "zsh": "relay", "zsh's job": "relay", "bash's job": "relay", "cargo": "relay",
     "fish": "relay", "older fish": "relay", "open vswitch": None,
     "cups": "relay", "keepalived": "Keepalived_vrrp", "kamailio": None, "fcgid": "relay", "passenger": "PassengerAgent",
     "pacemaker": "relay", "slurm": None, "airflow": None, "pytorch": "relay", "lambda": None,
 }  # fmt: skip
-UNNUMBERED = ("sshd", "keepalived", "proftpd", "slurm", "lambda", "supervisord", "pm2", "fish", "older fish")
+UNNUMBERED = (
+    "zsh",
+    "bash's job",
+    "cargo",
+    "sshd",
+    "keepalived",
+    "proftpd",
+    "slurm",
+    "lambda",
+    "supervisord",
+    "pm2",
+    "fish",
+    "older fish",
+)
 UNDATED = (
+    "zsh",
+    "zsh's job",
+    "bash's job",
+    "cargo",
     "sshd",
     "keepalived",
     "kamailio",
@@ -98,6 +120,25 @@ def test_a_process_that_a_fault_ended(name):
     assert (crash["occurred_at"][:19].replace(" ", "T") == "2024-07-19T04:10:03") == (name not in UNDATED)
     assert "bobbyt" not in str(crash)
     assert "secret" not in str(crash)
+
+
+def test_cargo_in_windows():
+    said = "error: process didn't exit successfully: `target\\debug\\relay.exe` (exit code: 0xc0000005, STATUS_X)\n"
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["module"]) == ("0xc0000005", "relay.exe")
+    said = "error: process didn't exit successfully: `target\\debug\\relay.exe` (exit code: 1)\n"
+    assert crashes_of(SANITIZER, said.encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("abort", "SIGABRT"), ("trace trap", "SIGTRAP"), ("illegal hardware instruction", "SIGILL")]
+)
+def test_zsh_has_words_of_its_own(word, code):
+    (crash,) = crashes_of(SANITIZER, f"zsh: {word}      python -c pass\n".encode())
+    assert (crash["code"], crash["module"]) == (code, "python")
+    (crash,) = crashes_of(SANITIZER, f"zsh: {word}  ./Relay.app/Contents/MacOS/Relay\n".encode())
+    assert crash["os_type"] == "darwin"
+    assert crashes_of(SANITIZER, b"zsh: terminated  python\nzsh: command not found: relay\n") == []
 
 
 def test_in_windows():
