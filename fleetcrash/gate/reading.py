@@ -68,13 +68,13 @@ class Ring:
     """What is known about a ring that has the update.
 
     Attributes:
-        exposed: hosts that have it, or had it.
+        exposed: hosts that have it, or had it; each counts from when it was last sent the update.
         host_hours: that they were at risk with it, up to a day each.
         crashed, dark: hosts that were hit: those that crashed at all, and those that only went dark.
         begun: whether more than a few stray hosts have it.
         expected: hosts that would have been hit without it.
         hits_at: when each of these hosts was hit, to the minute.
-        soaked_from_us: when it began to soak.
+        soaked_from_us: when it began to soak, for the last time if it was sent the update again.
         beat_us: its newest heartbeat; None without any.
         left_us: when the last of its hosts went offline; None while one is online.
         holders: hosts that have it still.
@@ -122,8 +122,8 @@ def read_rings(
         engine.keep(name, name)
     for name in _COUNTED:
         engine.keep(name, f"detection/{name}")
-    engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
     engine.keep("gate_events", "gate/counted_events")
+    engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
     lag_us = TOLD_AFTER_MINUTES * US_A_MINUTE

@@ -13,7 +13,7 @@ FROM gate_events AS events
 LEFT JOIN gate_exposed AS exposed ON exposed.host_id = events.host_id
 LEFT JOIN cells ON cells.cell = events.cell
 LEFT JOIN hosts ON hosts.host_id = events.host_id
-WHERE events.at_us < coalesce(exposed.installed_us, 9223372036854775807)
+WHERE events.at_us < coalesce(exposed.first_us, 9223372036854775807)
   AND events.at_us < CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) - CAST($lag_us AS BIGINT)
   AND events.at_us >= CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) - CAST($history_us AS BIGINT)
   AND NOT EXISTS (SELECT 1 FROM disturbed WHERE events.at_us >= disturbed.from_us AND events.at_us < disturbed.until_us)

@@ -1,4 +1,4 @@
--- Host-minutes at risk without the update, one row per ring, OS, always on and time since boot: before a host got it, and of hosts that never did.
+-- Host-minutes at risk without the update, one row per ring, OS, always on and time since boot: before a host first got it, and of hosts that never did.
 -- $lag_us: the newest time is left out, in which hosts may have crashed that could not say so yet. $history_us: how far back. $disturbed_from_us, $disturbed_until_us: stretches that no incident
 -- leaves like the rest, disjoint; they are left out. Nothing before a day ahead of the first event counts: crashes were not told then.
 -- Reads the kept tables gate_exposed, at_risk, events and cells.
@@ -22,7 +22,7 @@ stretched AS (
   SELECT
     at_risk.host_id, at_risk.cell, least(at_risk.since_boot, 2) AS since_boot,
     greatest(at_risk.from_us, bounds.from_us, quiet.from_us) AS from_us,
-    least(at_risk.until_us, exposed.installed_us, bounds.until_us, quiet.until_us) AS until_us
+    least(at_risk.until_us, exposed.first_us, bounds.until_us, quiet.until_us) AS until_us
   FROM at_risk
   CROSS JOIN bounds
   CROSS JOIN quiet

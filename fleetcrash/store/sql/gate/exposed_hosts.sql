@@ -2,16 +2,66 @@
 -- $update_id: the update. $most_share: of a ring, that one customer may stand for, unless it is more of the fleet.
 -- ring: as the inventory has it, null where it is silent. weight: what the host counts in the bound, less than 1 where
 -- its customer (else site, else group) has more than its part of the ring. place: hosts that may fall together (site,
--- else group, else customer); null: the host by itself. Reads the kept table known_history.
-WITH exposed AS (
+-- else group, else customer); null: the host by itself.
+-- installed_us, ended_us: of the last time that it was sent to the host; sending: which time, from 1; first_us: of
+-- the first. It was sent again if the host had lost it meanwhile; or if the host was up and had last told of it more
+-- than a day ago, which is as long as it is followed. What is told again at each boot, or every day, is the same
+-- install, or no soak would end. Nor was it sent again to a host that was struck with it in the day before: a crash,
+-- a boot and all installs told anew must not undo the crash.
+-- Reads the kept tables known_history, known_presence and gate_events.
+WITH held AS (
   SELECT
-    host_id, min(exposed_from) AS installed_at,
-    nullif(max(coalesce(exposed_until, 'infinity')), 'infinity') AS ended_at
+    host_id, exposed_from, exposed_until,
+    lag(exposed_from) OVER in_order AS last_from, lag(exposed_until) OVER in_order AS last_until
   FROM known_history
   WHERE update_id = $update_id AND superseded_known IS NULL
     AND exposed_from < coalesce(exposed_until, 'infinity')
     AND exposed_from <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
-  GROUP BY host_id
+  WINDOW in_order AS (PARTITION BY host_id ORDER BY exposed_from)
+),
+struck AS (
+  SELECT held.host_id, make_timestamptz(events.at_us) AS struck_at
+  FROM held
+  JOIN gate_events AS events
+    ON events.host_id = held.host_id
+    AND events.at_us >= CAST(epoch_us(held.exposed_from) AS BIGINT)
+    AND events.at_us < CAST(epoch_us(least(held.exposed_from + INTERVAL 24 HOUR, held.exposed_until)) AS BIGINT)
+),
+resent AS (
+  SELECT host_id, exposed_from FROM held
+  WHERE last_from IS NOT NULL
+    AND (
+      last_until < exposed_from
+      OR (
+        -- An hour more, for what is told every day is not told to the minute.
+        exposed_from > last_from + INTERVAL 25 HOUR
+        AND EXISTS (
+          SELECT 1 FROM known_presence
+          WHERE known_presence.host_id = held.host_id AND NOT known_presence.assumed
+            AND known_presence.online_from <= held.exposed_from - INTERVAL 30 MINUTE
+            AND coalesce(known_presence.online_until, 'infinity') >= held.exposed_from
+        )
+      )
+    )
+    AND NOT EXISTS (
+      SELECT 1 FROM struck
+      WHERE struck.host_id = held.host_id
+        AND struck.struck_at < held.exposed_from AND struck.struck_at >= held.exposed_from - INTERVAL 24 HOUR
+    )
+),
+numbered AS (
+  SELECT
+    held.host_id, held.exposed_from, held.exposed_until,
+    1 + count(resent.host_id) OVER (PARTITION BY held.host_id ORDER BY held.exposed_from) AS sending
+  FROM held LEFT JOIN resent ON resent.host_id = held.host_id AND resent.exposed_from = held.exposed_from
+),
+firsts AS (SELECT host_id, min(exposed_from) AS first_at, max(sending) AS sending FROM numbered GROUP BY host_id),
+exposed AS (
+  SELECT
+    numbered.host_id, numbered.sending, any_value(firsts.first_at) AS first_at, min(exposed_from) AS installed_at,
+    nullif(max(coalesce(exposed_until, 'infinity')), 'infinity') AS ended_at
+  FROM numbered JOIN firsts ON firsts.host_id = numbered.host_id AND firsts.sending = numbered.sending
+  GROUP BY numbered.host_id, numbered.sending
 ),
 fleet AS (
   SELECT
@@ -26,8 +76,8 @@ shares AS (
 ),
 described AS (
   SELECT
-    exposed.host_id, exposed.installed_at, exposed.ended_at, fleet.ring, fleet.region, fleet.os_type, fleet.place,
-    fleet.customer
+    exposed.host_id, exposed.sending, exposed.first_at, exposed.installed_at, exposed.ended_at, fleet.ring, fleet.region,
+    fleet.os_type, fleet.place, fleet.customer
   FROM exposed LEFT JOIN fleet ON fleet.host_id = exposed.host_id
 ),
 counted AS (
@@ -38,7 +88,8 @@ counted AS (
   FROM described
 )
 SELECT
-  counted.host_id, counted.ring, counted.region, counted.os_type, counted.place,
+  counted.host_id, counted.ring, counted.region, counted.os_type, counted.place, counted.sending,
+  CAST(epoch_us(counted.first_at) AS BIGINT) AS first_us,
   CAST(epoch_us(counted.installed_at) AS BIGINT) AS installed_us,
   CAST(epoch_us(counted.ended_at) AS BIGINT) AS ended_us,
   CASE

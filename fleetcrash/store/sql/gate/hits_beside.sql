@@ -1,26 +1,27 @@
 -- Crashes and silences of hosts that did not have the update then, one row per dimension (os_type, region, place), value and
 -- quarter of an hour in which there was one, with the number of such hosts; to be kept as gate_beside.
--- From an hour before its install on a host is not beside: what takes effect at a boot is told of after it. Nor is one of a ring
--- from an hour before more than half of that had it: who lacks it there may have crashed before it could say so.
+-- From an hour before its first install on a host is not beside: what takes effect at a boot is told of after it. Nor is
+-- one of a ring from an hour before more than half of that had it: who lacks it there may have crashed before it could
+-- say so.
 -- Reads the kept tables gate_exposed and gate_events.
 WITH fleet AS (
   SELECT
     hosts.host_id, hosts.os_type, hosts.region, coalesce(hosts.site, hosts."group", hosts.customer) AS place, hosts.ring,
-    coalesce(exposed.installed_us, 9223372036854775807) AS installed_us
+    coalesce(exposed.first_us, 9223372036854775807) AS first_us
   FROM hosts LEFT JOIN gate_exposed AS exposed ON exposed.host_id = hosts.host_id
 ),
 ranked AS (
   SELECT
-    ring, installed_us,
-    2 * row_number() OVER (PARTITION BY ring ORDER BY installed_us) > count(*) OVER (PARTITION BY ring) AS is_most
+    ring, first_us,
+    2 * row_number() OVER (PARTITION BY ring ORDER BY first_us) > count(*) OVER (PARTITION BY ring) AS is_most
   FROM fleet
 ),
-filled AS (SELECT ring, min(installed_us) AS installed_us FROM ranked WHERE is_most GROUP BY ring),
+filled AS (SELECT ring, min(first_us) AS first_us FROM ranked WHERE is_most GROUP BY ring),
 described AS (
   SELECT
     fleet.host_id, dimension.name AS dimension,
     CASE dimension.name WHEN 'os_type' THEN os_type WHEN 'region' THEN region ELSE place END AS value,
-    (least(fleet.installed_us, filled.installed_us) - 3600000000) // 900000000 AS until_bucket
+    (least(fleet.first_us, filled.first_us) - 3600000000) // 900000000 AS until_bucket
   FROM fleet
   JOIN filled ON filled.ring IS NOT DISTINCT FROM fleet.ring
   CROSS JOIN (VALUES ('os_type'), ('region'), ('place')) AS dimension (name)

@@ -1,6 +1,7 @@
 -- The rings that have, or had, the update, one row per ring, in the order in which they got it.
 -- name: the ring; 'all' for none in a fleet that tells of no rings, 'unknown' for none in one that tells of some.
--- soaked_from_us: when a twentieth of its hosts had it; a stray host begins no soak.
+-- soaked_from_us: when a twentieth of its hosts had it, or had it again, if it was sent again to two at least; a stray
+-- host begins no soak.
 -- begun: it is more than a few strays: a hundredth of the ring, and one in two hundred of all hosts that have it.
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
 -- left_us: when the last of them went offline; null while one is online, and where presence is not told.
@@ -17,14 +18,27 @@ lefts AS (
       THEN max(online_until) ELSE 'infinity' END AS left_at
   FROM known_presence WHERE NOT assumed GROUP BY host_id
 ),
+resent AS (
+  SELECT ring, max(installed_us) AS soaked_from_us
+  FROM (
+    SELECT
+      ring, installed_us, row_number() OVER (PARTITION BY ring, sending ORDER BY installed_us) AS place,
+      sending > 1 AS is_again, count(*) OVER (PARTITION BY ring) AS of_ring
+    FROM gate_exposed
+  ) AS told
+  WHERE is_again AND place = greatest(CAST(ceil(of_ring / 20) AS BIGINT), least(2, of_ring))
+  GROUP BY ring
+),
 sizes AS (SELECT ring, count(*) AS hosts FROM hosts GROUP BY ring)
 SELECT
   exposed.ring,
   coalesce(exposed.ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS name,
   count(*) AS exposed, sum(exposed.weight) AS weighted,
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
-  CAST(min(exposed.installed_us) AS BIGINT) AS first_us,
-  CAST(quantile_disc(exposed.installed_us, 0.05) AS BIGINT) AS soaked_from_us,
+  CAST(min(exposed.first_us) AS BIGINT) AS first_us,
+  CAST(
+    greatest(quantile_disc(exposed.installed_us, 0.05), any_value(resent.soaked_from_us)) AS BIGINT
+  ) AS soaked_from_us,
   CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us,
   CAST(epoch_us(nullif(max(lefts.left_at), 'infinity')) AS BIGINT) AS left_us,
   count(*) FILTER (exposed.ended_us IS NULL) AS holders,
@@ -33,6 +47,7 @@ FROM gate_exposed AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
 LEFT JOIN lefts ON lefts.host_id = exposed.host_id
 LEFT JOIN gate_hits AS hits ON hits.host_id = exposed.host_id
+LEFT JOIN resent ON resent.ring IS NOT DISTINCT FROM exposed.ring
 LEFT JOIN sizes ON sizes.ring IS NOT DISTINCT FROM exposed.ring
 GROUP BY exposed.ring
 ORDER BY first_us, name, exposed.ring
