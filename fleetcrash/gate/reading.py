@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetcrash.arrays import Floats, Ints
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.counts import poisson_lower
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
@@ -34,6 +34,7 @@ _MOST_SHARE = 1 / 3
 
 # If hosts of one site are hit within ten minutes, as by a power cut, a third one says nothing that two did not.
 _WITNESSES = 2
+_WITNESSES_WITHIN_US = 10 * US_A_MINUTE
 
 _BESIDE_MINUTES = 45  # as in the query
 
@@ -244,8 +245,26 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid
         rate=_floats(baseline.rates_of(ring, _kind(row)).sum() for row in rows),
         beside=_floats(_beside(row, baseline.overall) for row in rows),
         weight=_floats(row["weight"] for row in rows),
-        witness=np.array([row["number"] <= _WITNESSES and not row["restarted"] for row in rows], dtype=bool),
+        witness=_witnesses(rows),
     )
+
+
+def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
+    """Which hits bear witness: of one place two at most in any ten minutes, and no host that a patch restarted.
+
+    Only witnesses keep others from being one. Each hit of a place that is hit steadily would else be too close to the
+    last, and a fault in a ring that is a single site would halt it never.
+    """
+    newest: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_WITNESSES))
+    found = np.zeros(len(rows), dtype=bool)
+    for number, row in enumerate(rows):
+        if row["restarted"]:
+            continue
+        before = newest[row["place"]] if row["place"] is not None else deque()
+        found[number] = len(before) < _WITNESSES or row["at_us"] - before[0] > _WITNESSES_WITHIN_US
+        if found[number]:
+            before.append(row["at_us"])
+    return found
 
 
 def _beside(row: dict[str, Any], overall: float) -> float:

@@ -172,6 +172,35 @@ def test_one_large_customer_counts_for_a_third_and_its_site_bears_witness_twice(
     assert ring.evidence.hits.witness.tolist() == [True, True, False, False, False]
 
 
+def of_one_site(path: Path, crashes: Sequence[tuple[int, float]], **more: Any) -> list[bool]:
+    """Which of the crashes, each of a host and at a minute after the release, bear witness if all are at one site."""
+    hosts = [host(number, "canary", **{"site": "hq", **more}) for number in range(300)]
+    installs = [install(number, RELEASED) for number in range(300)]
+    told = [crash(number, RELEASED + minutes(after)) for number, after in crashes]
+    ring = read(lake_with(path, host=hosts, install=installs, crash=told))[0]["canary"]
+    return ring.evidence.hits.witness.tolist()
+
+
+def test_of_hits_of_one_site_in_the_same_second_two_bear_witness(tmp_path):
+    assert of_one_site(tmp_path / "lake", [(number, 5) for number in range(4)]) == [True, True, False, False]
+
+
+@pytest.mark.parametrize("began", [5, 9.5, 19.9])
+def test_a_site_that_loses_power_is_two_witnesses_in_ten_minutes_whenever_they_begin(tmp_path, began):
+    witnesses = of_one_site(tmp_path / "lake", [(number, began + number * 9.9 / 300) for number in range(300)])
+    assert (sum(witnesses), len(witnesses)) == (2, 300)
+
+
+def test_a_site_that_is_hit_steadily_goes_on_to_bear_witness(tmp_path):
+    """Two in every ten minutes: hits that are no witnesses keep none from being one."""
+    witnesses = of_one_site(tmp_path / "lake", [(number, 2 + number) for number in range(40)])
+    assert [number for number, is_one in enumerate(witnesses) if is_one] == [0, 1, 11, 12, 22, 23, 33, 34]
+
+
+def test_hosts_without_a_site_group_or_customer_all_bear_witness(tmp_path):
+    assert all(of_one_site(tmp_path / "lake", [(number, 5) for number in range(4)], site=None))
+
+
 def test_a_customer_that_is_most_of_the_fleet_may_be_most_of_a_ring(tmp_path):
     hosts = [host(number, "canary" if number < 10 else "broad", customer="only") for number in range(30)]
     lake = lake_with(tmp_path / "lake", host=hosts, install=[install(number, RELEASED) for number in range(10)])

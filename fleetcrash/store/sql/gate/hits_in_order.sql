@@ -1,6 +1,6 @@
 -- Hosts that were hit, one row per host, in the order of the hits.
--- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day. number: which of its place it was
--- within ten minutes, from 1. restarted: as of gate_events. beside_*: hosts without the update that were hit in the same three quarters of an hour in the
+-- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day. place: hosts that may fall
+-- together; null: the host by itself. restarted: as of gate_events. beside_*: hosts without the update that were hit in the same three quarters of an hour in the
 -- same OS, region or place, and how many such hosts there are.
 -- Reads the kept tables gate_hits, gate_beside and gate_exposed.
 WITH near AS (
@@ -13,6 +13,7 @@ WITH near AS (
 )
 SELECT
   hits.ring, hits.os_type, hits.always_on, hits.since_boot, hits.outcome, hits.crashed, hits.weight, hits.restarted,
+  hits.place, hits.at_us,
   CAST((hits.at_us + 59999999) // 60000000 AS BIGINT) AS minute,
   CASE
     WHEN hits.at_us < hits.installed_us + 120000000 THEN 0
@@ -20,9 +21,6 @@ SELECT
     WHEN hits.at_us < hits.installed_us + 3600000000 THEN 2
     ELSE 3
   END AS age,
-  CASE WHEN hits.place IS NULL THEN 1 ELSE count(*) OVER (
-    PARTITION BY hits.ring, hits.place ORDER BY hits.at_us RANGE BETWEEN 600000000 PRECEDING AND CURRENT ROW
-  ) END AS number,
   coalesce(by_os.hits, 0) AS beside_os_hits, coalesce(by_os.hosts, 0) AS beside_os_hosts,
   coalesce(by_region.hits, 0) AS beside_region_hits, coalesce(by_region.hosts, 0) AS beside_region_hosts,
   coalesce(by_place.hits, 0) AS beside_place_hits, coalesce(by_place.hosts, 0) AS beside_place_hosts
