@@ -36,8 +36,6 @@ _MOST_SHARE = 1 / 3
 _WITNESSES = 2
 _WITNESSES_WITHIN_US = 10 * US_A_MINUTE
 
-_BESIDE_MINUTES = 45  # as in the query
-
 _COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")
 
 Span = tuple[datetime, datetime]
@@ -275,7 +273,7 @@ def _beside(row: dict[str, Any], overall: float) -> float:
     """
     ratios = [1.0]
     for name in ("os", "region", "place"):
-        hits, expected = row[f"beside_{name}_hits"], row[f"beside_{name}_hosts"] * _BESIDE_MINUTES * overall
+        hits, expected = row[f"beside_{name}_hits"], row[f"beside_{name}_minutes"] * overall
         ratios.append((hits + 1.0) / (expected + 1.0))
         ratios.append(float(poisson_lower(hits)) / expected if hits else 1.0)
     return max(ratios)

@@ -235,6 +235,20 @@ def test_hosts_are_beside_it_until_an_hour_before_they_get_it_themselves(tmp_pat
     assert beside(50) == 1.0, "what takes effect at a boot is told of after it"
 
 
+def test_hosts_beside_it_count_for_each_quarter_of_an_hour_in_which_they_lack_it(tmp_path):
+    """In that before the hit and in that of it eighty, and forty in the next, in which none is hit."""
+    hosts = [host(number, "canary" if number < 20 else "broad" if number < 60 else "late") for number in range(100)]
+    installs = [install(number, RELEASED + minutes(0 if number < 20 else 75)) for number in range(60)]
+    crashes = [crash(0, RELEASED + minutes(5)), crash(90, RELEASED - minutes(5)), crash(91, RELEASED + minutes(6))]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=installs, crash=crashes)
+    with Engine(lake, as_of=RELEASED + timedelta(hours=4)) as engine:
+        read_rings(engine, "u1", disturbed=[])
+        [hit] = engine.rows("gate/hits_in_order")
+    for name in ("os", "region"):
+        assert (hit[f"beside_{name}_hits"], hit[f"beside_{name}_minutes"]) == (2, 15 * (80 + 80 + 40))
+    assert (hit["beside_place_hits"], hit["beside_place_minutes"]) == (0, 0), "it is at no place"
+
+
 def test_where_most_of_a_place_is_struck_the_rate_is_that_of_the_place(tmp_path):
     hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(220)]
     crashes = [crash(number, RELEASED + minutes(5)) for number in (*range(4), *range(20, 180))]

@@ -1,9 +1,9 @@
 -- Crashes and silences of hosts that did not have the update then, one row per dimension (os_type, region, place), value and
--- quarter of an hour in which there was one, with the number of such hosts; to be kept as gate_beside.
+-- quarter of an hour around a hit, with the number of such hosts and of those that were hit; to be kept as gate_beside.
 -- From an hour before its first install on a host is not beside: what takes effect at a boot is told of after it. Nor is
 -- one of a ring from an hour before more than half of that had it: who lacks it there may have crashed before it could
 -- say so.
--- Reads the kept tables gate_exposed and gate_events.
+-- Reads the kept tables gate_exposed, gate_events and gate_hits.
 WITH fleet AS (
   SELECT
     hosts.host_id, hosts.os_type, hosts.region, coalesce(hosts.site, hosts."group", hosts.customer) AS place, hosts.ring,
@@ -26,6 +26,15 @@ described AS (
   JOIN filled ON filled.ring IS NOT DISTINCT FROM fleet.ring
   CROSS JOIN (VALUES ('os_type'), ('region'), ('place')) AS dimension (name)
 ),
+around AS (
+  SELECT DISTINCT
+    dimension.name AS dimension,
+    CASE dimension.name WHEN 'os_type' THEN os_type WHEN 'region' THEN region ELSE place END AS value,
+    gate_hits.bucket + beside.buckets AS bucket
+  FROM gate_hits
+  CROSS JOIN (VALUES ('os_type'), ('region'), ('place')) AS dimension (name)
+  CROSS JOIN (VALUES (-1), (0), (1)) AS beside (buckets)
+),
 hit AS (
   SELECT described.dimension, described.value, events.at_us // 900000000 AS bucket, count(DISTINCT described.host_id) AS hits
   FROM described JOIN gate_events AS events ON events.host_id = described.host_id
@@ -33,8 +42,11 @@ hit AS (
   GROUP BY described.dimension, described.value, bucket
 ),
 leaving AS (SELECT dimension, value, until_bucket, count(*) AS hosts FROM described GROUP BY dimension, value, until_bucket)
-SELECT hit.dimension, hit.value, hit.bucket, CAST(sum(leaving.hosts) AS BIGINT) AS hosts, any_value(hit.hits) AS hits
-FROM hit
+SELECT
+  around.dimension, around.value, around.bucket, CAST(sum(leaving.hosts) AS BIGINT) AS hosts,
+  coalesce(any_value(hit.hits), 0) AS hits
+FROM around
 JOIN leaving
-  ON leaving.dimension = hit.dimension AND leaving.value = hit.value AND leaving.until_bucket > hit.bucket
-GROUP BY hit.dimension, hit.value, hit.bucket
+  ON leaving.dimension = around.dimension AND leaving.value = around.value AND leaving.until_bucket > around.bucket
+LEFT JOIN hit ON hit.dimension = around.dimension AND hit.value = around.value AND hit.bucket = around.bucket
+GROUP BY around.dimension, around.value, around.bucket
