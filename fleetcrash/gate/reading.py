@@ -50,6 +50,7 @@ class Update:
         released_us, reverted_us: None where unknown, or not yet the case.
         told_us: when the newest record about the fleet became known.
         exposure_source, presence_source: what exposure and presence rest on, in the contract's words.
+        crash_told: whether any crash of any host is on record.
         hosts: number in the inventory.
     """
 
@@ -59,6 +60,7 @@ class Update:
     told_us: int | None
     exposure_source: str
     presence_source: str
+    crash_told: bool = True
     hosts: int = 0
 
 

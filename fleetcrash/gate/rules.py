@@ -273,6 +273,13 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
         found.append("no presence is told of in this lake, so whether its hosts are alive is assumed")
     elif update.told_us is not None and under.now_us - update.told_us > _QUIET_MINUTES * 60e6:
         found.append(f"nothing was told of the fleet for {_minutes(under.now_us - update.told_us)}")
+    if not update.crash_told:
+        # A fleet in which a ring is large enough to go has a crash within days; where none was ever told of, nothing
+        # tells a quiet ring from a feed that is not connected.
+        found.append(
+            "no crash of any host is on record, so crashes may not be told of at all: one of any host ends this, and "
+            "so does a test crash of a host without the update"
+        )
     return found
 
 

@@ -107,6 +107,20 @@ def test_of_an_unknown_update_the_newest_known_ones_are_named_the_newest_first(t
     assert str(of_gate.value) == str(of_hosts.value)
 
 
+def test_before_any_crash_was_told_it_holds_and_says_that_the_feed_may_be_missing(tmp_path):
+    """One crash of any host ends that, from when it is known: a test, or one of last week."""
+    hosts = [host(number, "canary" if number < 40 else "broad") for number in range(100)]
+    installs = [install(number, RELEASED) for number in range(40)]
+    heard = {"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)}
+    sessions = [*({"host_id": f"h{number}", "online_from": START} for number in range(100)), heard]
+    old = crash(90, START - timedelta(days=7), received_at=RELEASED + timedelta(minutes=140))
+    lake = lake_with(tmp_path / "lake", host=hosts, session=sessions, install=installs, crash=[old])
+    found = ask(lake, max_excess=0.1)
+    assert (found["decision"], found["rings"][0]["decision"]) == ("hold", "go")
+    assert found["reason"].startswith("No crash of any host is on record, so crashes may not be told of at all: one of")
+    assert ask(lake, minutes=141, max_excess=0.1)["decision"] == "go"
+
+
 def test_what_the_detector_names_is_halted_with_its_words(outage):
     found = gate(outage, fleet.GUILTY, as_of=None, settings=Settings())
     assert found["decision"] == "halt"
@@ -145,7 +159,7 @@ def test_what_is_innocent_beside_it_is_not_halted(outage):
 )  # fmt: skip
 def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
     hosts = [host(0, "canary"), host(1, "broad")]
-    lake = lake_with(tmp_path / "lake", **{"host": hosts, **rows})
+    lake = lake_with(tmp_path / "lake", **{"host": hosts, "crash": [crash(1, START)], **rows})
     found = ask(lake)
     assert (found["decision"], found["reason"][: len(reason)]) == ("hold", reason)
 

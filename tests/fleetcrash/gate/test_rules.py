@@ -68,6 +68,7 @@ def test_too_few_hosts_hold_and_it_says_how_many_would_do():
         ({"reverted_us": us(30)}, "It was withdrawn at 2026-03-04T12:30:00Z"),
         ({"exposure_source": "release"}, "No install is told of in this lake"),
         ({"presence_source": "assumed"}, "No presence is told of in this lake"),
+        ({"crash_told": False}, "No crash of any host is on record, so crashes may not be told of at all: one of any"),
     ],
 )
 def test_what_is_not_known_holds(changed, reason):

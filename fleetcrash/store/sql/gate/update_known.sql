@@ -1,5 +1,6 @@
 -- What is known of an update, one row; none where neither the catalogue nor an install names it.
--- $update_id: the update. told_us: when anything at all was last told of the fleet. hosts: that the inventory has.
+-- $update_id: the update. told_us: when anything at all was last told of the fleet. crash_told: whether
+-- any crash of any host ever was. hosts: that the inventory has.
 SELECT
   any_value(updates.kind) AS kind,
   CAST(epoch_us(any_value(updates.released_at)) AS BIGINT) AS released_us,
@@ -13,6 +14,7 @@ SELECT
       UNION ALL SELECT max(known_at) FROM lake_host WHERE known_at <= getvariable('as_of')
     ) AS told
   ) AS told_us,
+  EXISTS (SELECT 1 FROM lake_crash WHERE known_at <= getvariable('as_of')) AS crash_told,
   (SELECT count(*) FROM hosts) AS hosts
 FROM (
   SELECT $update_id AS update_id
