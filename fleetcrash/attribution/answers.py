@@ -28,7 +28,7 @@ class LeftAt:
 
 @dataclass(frozen=True)
 class Had:
-    """Events of hosts that had an update, for however long: (n,) arrays sorted by event.
+    """Events of hosts that had an update for however long, or told of any: (n,) arrays sorted by event.
 
     Attributes:
         tick: at which that was known.

@@ -223,6 +223,12 @@ class Inquiry:
         with_it[had.event[had.tick <= tick]] = True
         return with_it
 
+    def events_of_tellers(self, tick: int) -> Mask:
+        """(events,) those of hosts that were known to tell of installs, of whatever update, by a tick."""
+        told, tells = self.news.ask.told_installs(), np.zeros(len(self.news.events), bool)
+        tells[told.event[told.tick <= tick]] = True
+        return tells
+
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events

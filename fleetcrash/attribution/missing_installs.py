@@ -3,8 +3,8 @@
 A host that crashes at once may never tell what it installed, and some installs are told by the hour. Where a rise
 begins within minutes of a release, in hosts that do not tell of having it while nearly all others of their kind do, or
 while nobody tells of it yet, no one can say that no update did it. Nor where most of them tell, and the others are no
-more than those whose installs were told as late before; nor while it is not due to be told what hosts got just before
-they were struck.
+more than those whose installs were told as late before, or than hosts that never tell of any; nor while it is not due
+to be told what hosts got just before they were struck.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.exposure import LATE_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
-from fleetcrash.counts import MOSTLY
+from fleetcrash.counts import MOSTLY, clearly_more
 
 _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5
@@ -46,11 +46,18 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
     if struck.sum() < _LEAST_STRUCK:
         return ()
     found, is_awaited = [], _are_awaited(inquiry, tick, struck)
+    tell, mute = _telling(inquiry, tick, struck, cells, onset)
     for update in range(len(inquiry.news.suspects)):
-        before = onset - inquiry.released(update)
-        if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES or inquiry.news.suspects[update].known_tick > tick:
+        if inquiry.news.suspects[update].known_tick > tick:
             continue
-        lack_it = int((struck & ~inquiry.events_with(update, tick)).sum())
+        with_it = inquiry.events_with(update, tick)
+        if mute and _is_of_those_who_tell(inquiry, update, tell, with_it, onset):
+            found.append(update)
+            continue
+        before = onset - inquiry.released(update)
+        if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES:
+            continue
+        lack_it = int((struck & ~with_it).sum())
         some, most = (share * struck.sum() for share in (_HARDLY_ANY, 1.0 - _HARDLY_ANY))
         if lack_it <= some:
             may_be_it = _are_told_late(inquiry, tick, update, cells)
@@ -86,6 +93,32 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
         and 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
         and _with_it(inquiry, number)[servers].sum() < _SERVERS_TELL
     )
+
+
+def _telling(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> tuple[Mask, bool]:
+    """Those of some events whose hosts tell of installs, whichever; and whether the others are like hosts that never do.
+
+    Args:
+        struck: (events,) the events. cells: (cells,) where they may be. onset: the minute in which they began.
+    """
+    tell = struck & inquiry.events_of_tellers(tick)
+    mute = int((struck & ~tell).sum())
+    if not mute or tell.sum() < _LEAST_STRUCK:
+        return tell, False
+    share = inquiry.news.ask.share_that_tells(tuple(np.flatnonzero(cells).tolist()), onset)
+    return tell, not clearly_more(mute, (1.0 - share) * struck.sum())
+
+
+def _is_of_those_who_tell(inquiry: Inquiry, update: int, tell: Mask, with_it: Mask, onset: int) -> bool:
+    """Whether most of the struck hosts that tell of installs had an update, and were struck soon after a push of it.
+
+    Args:
+        tell, with_it: (events,) events of hosts that tell of installs; of those that had the update.
+    """
+    if (tell & with_it).sum() < EXPLAINED_SHARE * tell.sum():
+        return False
+    after = onset - inquiry.pushed(update)
+    return bool(((after >= -COINCIDENT_MINUTES) & (after <= SOON_MINUTES)).any())
 
 
 def _tell(inquiry: Inquiry, tick: int, update: int, cells: Mask, spared: float) -> bool:

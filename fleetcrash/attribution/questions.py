@@ -113,6 +113,18 @@ class Questions:
         return Had(event=ints(table, "event"), tick=ints(table, "tick"))
 
     @_kept
+    def told_installs(self) -> Had:
+        """Which events happened to hosts that ever told of an install, of whatever update."""
+        table = self._engine.table("detection/events_of_tellers")
+        return Had(event=ints(table, "event"), tick=ints(table, "tick"))
+
+    @_kept
+    def share_that_tells(self, cells: tuple[int, ...], tick: int) -> float:
+        """How many of the hosts at risk in some cells had told of an install by a tick, as a share; of nobody all."""
+        row = self._engine.rows("detection/hosts_that_tell", cells=_as_the_lake_has(cells), at=_instant(tick))[0]
+        return row["tell"] / row["hosts"] if row["hosts"] else 1.0
+
+    @_kept
     def whereabouts(self, update: int, events: tuple[int, ...], cells: tuple[int, ...]) -> Whereabouts:
         """Where some events happened, among the hosts with an update in some cells."""
         table = self._of_update("hosts_beside_events", update, events=list(events), cells=_as_the_lake_has(cells))

@@ -152,6 +152,31 @@ def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_
     assert verdicts(first(told))[-1] == "no_update"
 
 
+def mute(told: World, share: float) -> set[str]:
+    """Hosts that tell of no install at all; a share of the fleet, of which theirs are taken out."""
+    hosts = {f"h{number}" for number in range(HOSTS) if number * 7 % 100 < 100 * share}
+    told["install"] = [row for row in told["install"] if row["host_id"] not in hosts]
+    return hosts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_nor_is_one_where_some_hosts_of_the_fleet_never_tell_of_any_install(first, share):
+    told = slowly(Random(0))
+    mute(told, share)
+    assert verdicts(first(told)) == ["undetermined", "cannot_separate"]
+
+
+@pytest.mark.slow
+def test_but_it_is_where_mostly_those_are_struck(first):
+    told = slowly(Random(0))
+    hosts = mute(told, 0.25)
+    struck = [row for row in told["crash"][14:-1] if row["host_id"] in hosts]
+    others = [row for row in told["crash"][14:-1] if row["host_id"] not in hosts]
+    told["crash"] = [*told["crash"][:14], *struck, *others[: len(struck) // 3], told["crash"][-1]]
+    assert verdicts(first(told))[-1] == "no_update"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_an_update_whose_installs_are_told_after_the_crashes_is_charged_for_them(empty_lake, seed):
