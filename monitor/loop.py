@@ -125,7 +125,7 @@ class Monitor:
         detector = self._detector
         news = read_news(self._engine, after_tick=-1 if detector is None else self._ticked)
         if detector is not None and not news.follows(detector.news):
-            LOG.info("an inventory arrived, or the first crashes turned out to be strays; judging again from the first")
+            LOG.info("what was told of the past has changed; judging again from the first")
             detector, news = None, read_news(self._engine)
         if detector is None:
             detector = Detector(news)

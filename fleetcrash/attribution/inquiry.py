@@ -330,13 +330,15 @@ class Inquiry:
         return np.flatnonzero(mine[:until] & (minute > tick - minutes) & (minute <= tick))
 
     def released(self, update: int) -> int:
-        """The minute of an update's release; where that is unknown or is still to come, in which it was first heard of.
+        """The minute of an update's release; where that is untold or still to come, in which it was first heard of.
 
         Hosts that have it already say that a release still to come is wrong, and as of now it may not be known.
         """
         suspect = self.news.suspects[update]
-        minute = suspect.released_minute
-        return suspect.known_tick if minute is None or minute > self._tick else minute
+        minute, told = suspect.released_minute, suspect.told_tick
+        if minute is None or told is None or max(minute, told) > self._tick:
+            return suspect.known_tick
+        return minute
 
     def pushed(self, update: int) -> Ints:
         """The minutes in which many hosts began to get an update, in order: of its release, and of later pushes."""

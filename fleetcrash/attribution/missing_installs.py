@@ -96,7 +96,7 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
 
 
 def _telling(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> tuple[Mask, bool]:
-    """Those of some events whose hosts tell of installs, whichever; and whether the others are like hosts that never do.
+    """Those of some events whose hosts tell of installs; and whether the others are like hosts that never do.
 
     Args:
         struck: (events,) the events. cells: (cells,) where they may be. onset: the minute in which they began.

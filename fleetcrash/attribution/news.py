@@ -64,16 +64,17 @@ class Suspect:
     """An update as the catalogue and the installs tell it.
 
     Attributes:
-        released_us, reverted_us: microseconds since 1970, None where unknown.
+        released_us: microseconds since 1970, None where unknown.
         known_tick: first tick at which the catalogue or an install named it.
+        told_tick: first tick at which the catalogue did; None where it lacks it.
     """
 
     update_id: str
     kind: str | None
     version: str | None
     released_us: int | None
-    reverted_us: int | None
     known_tick: int
+    told_tick: int | None
 
     @property
     def released_minute(self) -> int | None:
@@ -146,6 +147,14 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.tick)
+
+    def begin_with(self, before: Events) -> bool:
+        """Whether they are those, of the same hosts at the same times, and more that were known later."""
+        size = len(before)
+        return len(self) >= size and all(
+            np.array_equal(getattr(self, name)[:size], getattr(before, name))
+            for name in ("tick", "minute", "outcome", "cell", "host")
+        )
 
 
 @dataclass(frozen=True)
@@ -270,10 +279,20 @@ class News:
         return np.array([system_number(cell.os_type) for cell in self.cells], dtype=np.int64)
 
     def follows(self, earlier: News) -> bool:
-        """Whether what was judged by earlier news stands: by the same kind of host, from the same first crash on."""
+        """Whether what was counted of earlier news stands, so that it need not be counted anew.
+
+        It does not where hosts take back what they told, as that a session had ended; nor where an inventory arrived, or
+        the first crashes turned out to be strays.
+        """
         is_begun = earlier.first_crash_minute < earlier.last_tick
-        same_begin = not is_begun or self.first_crash_minute == earlier.first_crash_minute
-        return same_begin and self.crashes_only == earlier.crashes_only
+        names, before = ([one.update_id for one in news.suspects] for news in (self, earlier))
+        return (
+            self.crashes_only == earlier.crashes_only
+            and (not is_begun or self.first_crash_minute == earlier.first_crash_minute)
+            and self.cells[: len(earlier.cells)] == earlier.cells
+            and names[: len(before)] == before
+            and self.events.begin_with(earlier.events)
+        )
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

@@ -1,7 +1,7 @@
 -- Stretches in which a host could crash, one row per host, cell and time since the start of its session.
 -- Half-open [from_us, until_us), microseconds; until_us is null while the stretch lasts.
--- A host counts until its silence is known, and from when its presence is: the row is then the same at every
--- tick that may look at it. What came before its first row of the inventory stays in cell -1, as it was before that row was
+-- A host counts until its silence is known, or a later session of it, of which it may be the first that is told where a crash
+-- ended the one before; and from when its presence is: the row is then the same at every tick that may look at it. What came before its first row of the inventory stays in cell -1, as it was before that row was
 -- known. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
 -- 3 later; machines crash more just after boot, and they install just after boot. Those that are up for longer are other
 -- machines than those that are put to sleep.
@@ -10,8 +10,9 @@ WITH stretched AS (
   SELECT
     host_id, assumed, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
     CAST(epoch_us(greatest(online_from, since_known)) AS BIGINT) AS from_us,
-    CAST(epoch_us(gone_known) AS BIGINT) AS until_us
+    CAST(epoch_us(least(gone_known, min(greatest(online_from, since_known)) OVER later)) AS BIGINT) AS until_us
   FROM known_presence
+  WINDOW later AS (PARTITION BY host_id ORDER BY online_from ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
 ),
 split AS (
   SELECT

@@ -1,7 +1,11 @@
 -- The cell that a host was in, one row per host and stretch, half-open [from_us, until_us), microseconds.
--- A change counts from when it was known, so that a tick never looks ahead. until_us is null for the last.
+-- A change counts from when it was known, so that a tick never looks ahead; one that is told after a later one never does.
+-- until_us is null for the last.
 WITH known AS (
   SELECT *, greatest(valid_from, known_from) AS from_at FROM known_spans
+  QUALIFY coalesce(valid_from > max(valid_from) OVER (
+    PARTITION BY host_id ORDER BY from_at, valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ), true)
 ),
 bounded AS (
   SELECT

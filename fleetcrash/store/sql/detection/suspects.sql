@@ -11,7 +11,7 @@ first_named AS (
 SELECT
   first_named.update_id, updates.kind, updates.version,
   CAST(epoch_us(updates.released_at) AS BIGINT) AS released_us,
-  CAST(epoch_us(updates.reverted_at) AS BIGINT) AS reverted_us,
-  CAST((CAST(epoch_us(first_named.known_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS known_tick
+  CAST((CAST(epoch_us(first_named.known_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS known_tick,
+  CAST((CAST(epoch_us(updates.known_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS told_tick
 FROM first_named LEFT JOIN updates ON updates.update_id = first_named.update_id
 ORDER BY first_named.known_at, first_named.update_id
