@@ -63,7 +63,7 @@ class Ceding:
             incident.scope.ceded_updates.add(named)
         elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
             spot, onset = int(waves_found.spot[wave[0]]), int(waves_found.onset[wave[0]])
-            if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.spots.covers(spot, incident.spot):
+            if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.covers(spot, incident.spot):
                 return False
             if not self._rose_elsewhere(incident, mine, spot):
                 return False
@@ -101,7 +101,7 @@ class Ceding:
 
     def _not_of_all(self, found: Waves, incident: Incident) -> Waves:
         """The waves that are not everywhere where an incident is."""
-        return found.where([not self._inquiry.spots.covers(spot, incident.spot) for spot in found.spot.tolist()])
+        return found.where([not self._inquiry.covers(spot, incident.spot) for spot in found.spot.tolist()])
 
     def _rose_elsewhere(self, incident: Incident, mine: Mask, spot: int, before: int | None = None) -> bool:
         """Whether at most half of what raised an alarm happened in a spot; a rise that grows is no other one.
@@ -115,11 +115,11 @@ class Ceding:
 
     def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:
         """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""
-        return incident.began_after(onset) and not self._inquiry.spots.covers(spot, incident.spot)
+        return incident.began_after(onset) and not self._inquiry.covers(spot, incident.spot)
 
     def _is_later_elsewhere(self, incident: Incident, mine: Mask, spot: int, onset: int) -> bool:
         """Whether a wave began after an incident named its update, and not where that showed."""
         named = incident.said.named_tick
-        if named is None or onset <= named or self._inquiry.spots.covers(spot, incident.spot):
+        if named is None or onset <= named or self._inquiry.covers(spot, incident.spot):
             return False
         return self._rose_elsewhere(incident, mine, spot, onset)

@@ -198,7 +198,7 @@ class Detector:
 
     def _resume(self, first: Incident, incident: Incident, tick: int) -> None:
         """Let an earlier incident go on with what another one is of."""
-        first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
+        first.resume(tick, elsewhere=not self._inquiry.covers(first.spot, incident.spot))
         if first.rise is not None and incident.rise is not None:
             first.rise = first.rise.beside(incident.rise)
 

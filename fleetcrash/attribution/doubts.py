@@ -106,7 +106,7 @@ def is_doubtful(
         cells = np.ones(len(cells), bool)
     places = inquiry.news.ask.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update
-    found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news), least)
+    found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news, tick), least)
     if inquiry.news.installs_told:
         says = log_at_places(inquiry, update, tick, there, struck, found_at)
         found_at = [one for one, most in zip(found_at, says, strict=True) if most < LOG_THOUSAND]

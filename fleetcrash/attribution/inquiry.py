@@ -329,6 +329,10 @@ class Inquiry:
         minute = events.minute[:until]
         return np.flatnonzero(mine[:until] & (minute > tick - minutes) & (minute <= tick))
 
+    def covers(self, spot: int, other: int) -> bool:
+        """Whether a slice holds all of another one, as far as is known; see ``Spots.covers``."""
+        return self.spots.covers(spot, other, self._tick)
+
     def released(self, update: int) -> int:
         """The minute of an update's release; where that is untold or still to come, in which it was first heard of.
 

@@ -84,7 +84,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         of_waves=found.weighed(inquiry.spots.log_weights(tick)[0]),
         pushed=said.pushed,
         stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
-        of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
+        of_strata=inquiry.spots.of_strata(tick) & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
         known_from=tick - KEPT_MINUTES + 1,

@@ -299,10 +299,10 @@ class News:
 
         Such silences are no events (see ``detection/gone``), and teach nothing of what is usual either.
         """
-        return not self.installs_told and any(0 <= minute - released <= _DAY for released in self._patched)
+        return not self.installs_told and any(since <= minute <= until for since, until in self._patched)
 
     @cached_property
-    def _patched(self) -> list[int]:
-        """Minutes in which OS patches were released."""
-        patches = (one.released_minute for one in self.suspects if one.kind == "os_patch")
-        return [minute for minute in patches if minute is not None]
+    def _patched(self) -> list[tuple[int, int]]:
+        """First and last minutes of the days in which hosts restart for an OS patch, from when that is known."""
+        patches = ((one.released_minute, one.known_tick) for one in self.suspects if one.kind == "os_patch")
+        return [(max(minute, known), minute + _DAY) for minute, known in patches if minute is not None]

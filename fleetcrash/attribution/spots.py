@@ -34,7 +34,6 @@ class Spots:
     Attributes:
         slices: the slices, which are the first spots.
         stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
-        of_strata: (spots,) whether a spot is made of whole strata, within which hosts are compared with those beside.
         of_event: (events, k) the spots that each event belongs to, -1 where there are fewer than k.
     """
 
@@ -48,9 +47,7 @@ class Spots:
         self.stands_there: Mask = np.array(
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
         )
-        self.of_strata: Mask = np.array(
-            _are_whole(self.slices.members, stratum_of_cells(news.cells)) + [False] * len(self._names)
-        )
+        self._stratum = stratum_of_cells(news.cells)
         self.of_event = self._find()
         self._events_at: dict[int, Mask] = {}
 
@@ -94,11 +91,18 @@ class Spots:
         condition = self.slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
-    def covers(self, spot: int, other: int) -> bool:
-        """Whether a slice holds all of another one; of places nobody knows."""
+    def covers(self, spot: int, other: int, tick: int) -> bool:
+        """Whether a slice held all of another one as of a tick; of places nobody knows."""
         if max(spot, other) >= len(self.slices):
             return spot == other
-        return bool((self.slices.members[spot] >= self.slices.members[other]).all())
+        one, another = self.slices.members[[spot, other]][:, self._cell_since <= tick]
+        return bool((one >= another).all())
+
+    def of_strata(self, tick: int) -> Mask:
+        """(spots,) whether a spot was made of whole strata as of a tick: within one, hosts are compared with others."""
+        known = self._cell_since <= tick
+        is_whole = _are_whole(self.slices.members[:, known], self._stratum[known])
+        return np.array(is_whole + [False] * len(self._names))
 
     def is_whole(self, spot: int) -> bool:
         """Whether a spot is the whole fleet or an operating system."""

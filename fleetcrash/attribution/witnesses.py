@@ -71,11 +71,14 @@ def step_below(count: int) -> int:
     return int(steps[np.searchsorted(steps, count, side="right") - 1])
 
 
-def places_known(news: News) -> Mapping[str, int]:
-    """How many models, regions, groups, sites and customers there are."""
-    return Counter(dimension for dimension, _ in news.places.names) | {
-        key: len({_attribute(cell, key) for cell in news.cells}) for key in OF_CELLS
-    }
+def places_known(news: News, tick: int) -> Mapping[str, int]:
+    """How many models, regions, groups, sites and customers were known by a tick."""
+    places = zip(news.places.names, news.places.known_tick.tolist(), strict=True)
+    counts = Counter(dimension for (dimension, _), since in places if since <= tick)
+    for key in OF_CELLS:
+        named = {_attribute(cell, key) for cell in news.cells if cell.known_tick <= tick} - {None}
+        counts[key] = len(named)
+    return +counts
 
 
 def one_place(found: Whereabouts, known: Mapping[str, int], least: float = LOG_THOUSAND) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.spots import Spots
+from fleetcrash.attribution.witnesses import places_known
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at
@@ -36,8 +37,7 @@ def spots(lake: Lake) -> Spots:
 
 
 def _watched(spots: Spots, minute: int) -> dict[tuple[str, str], tuple[str, str]]:
-    tick = int(at(minute).timestamp()) // 60
-    return {spots.name(spot): spots.name(spots.whole_system(spot, tick)) for spot in range(len(spots))}
+    return {spots.name(spot): spots.name(spots.whole_system(spot, _tick(minute))) for spot in range(len(spots))}
 
 
 def test_a_slice_by_build_model_or_agent_is_watched_with_its_whole_system(spots):
@@ -70,7 +70,7 @@ def test_an_update_that_went_to_one_system_only_is_watched_there(spots):
 
 def test_spots_of_whole_strata_are_told_from_those_that_cut_through_one(spots):
     """Of OS, region, and servers or not: both Windows builds are in one, and VM and laptop are parts of it."""
-    whole = {spots.name(spot): bool(spots.of_strata[spot]) for spot in range(len(spots))}
+    whole = _whole(spots, LATE)
     of_linux = [("agent_version", "7.15"), ("os_build", "6.8.0")]
     assert all(whole[name] for name in (ALL, EU, WINDOWS, LINUX, *of_linux))
     builds = [("os_build", "19045.4651"), ("os_build", "19045.4529")]
@@ -82,6 +82,24 @@ def test_a_slice_of_a_version_is_made_by_the_upgrade_to_it_for_a_week(spots):
     made = spots.slices_made_lately(tick)
     assert [spots.name(int(one)) for one in made.nonzero()[0]] == [("agent_version", "7.16")]
     assert not spots.slices_made_lately(tick + 7 * DAY).any()
+
+
+def test_neither_these_nor_which_holds_which_depend_on_hosts_that_are_heard_of_later(spots):
+    before, after = (_tick(minute) for minute in (LATE - 1, LATE))
+    vm, windows, linux = (_number(spots, name) for name in (VM, WINDOWS, LINUX))
+    assert spots.covers(windows, vm, before)
+    assert not spots.covers(windows, vm, after)
+    assert not spots.covers(linux, vm, before)
+    assert places_known(spots._news, before) == {"model": 2, "region": 1}
+    assert places_known(spots._news, after) == {"model": 2, "region": 1}
+
+
+def _whole(spots: Spots, minute: int) -> dict[tuple[str, str], bool]:
+    return {spots.name(spot): bool(whole) for spot, whole in enumerate(spots.of_strata(_tick(minute)))}
+
+
+def _tick(minute: int) -> int:
+    return int(at(minute).timestamp()) // 60
 
 
 def _number(spots: Spots, name: tuple[str, str]) -> int:

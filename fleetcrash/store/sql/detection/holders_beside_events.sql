@@ -3,7 +3,7 @@
 -- hosts: at risk then, of the same OS and region, servers or not, up for as long (see at_risk), or those of them that had the
 -- update, however long ago they got it; the event's own is one of them. had: whether that one had it.
 -- As it was known at $at: installs and presence. $events: numbers of the events.
--- Where more than 20,000 hosts have ever been at risk one host in so many is counted.
+-- Where more than 20,000 hosts had ever been at risk by then one host in so many is counted.
 -- Reads the kept tables events, cells, known_history and at_risk.
 WITH asked AS (
   SELECT events.event, events.host_id, events.at_us, events.since_boot, cells.os_type, cells.region, cells.always_on
@@ -30,7 +30,10 @@ common AS (
 sampled AS (
   SELECT at_risk.host_id, at_risk.since_boot, at_risk.from_us, at_risk.until_us, cells.os_type, cells.region, cells.always_on
   FROM at_risk LEFT JOIN cells ON cells.cell = at_risk.cell
-  WHERE hash(at_risk.host_id) % (SELECT CAST(1 + count(DISTINCT host_id) // 20000 AS UBIGINT) FROM at_risk) = 0
+  WHERE hash(at_risk.host_id) % (
+    SELECT CAST(1 + count(DISTINCT host_id) // 20000 AS UBIGINT) FROM at_risk
+    WHERE from_us <= CAST(epoch_us(CAST($at AS TIMESTAMPTZ)) AS BIGINT)
+  ) = 0
 ),
 beside AS (
   SELECT asked.event, asked.at_us, sampled.host_id

@@ -2,7 +2,7 @@
 -- in which its host has a value. hosts: at that place, of the same OS, servers or not, up for as long (see at_risk), at risk then;
 -- hosts_with: those of them that had an update; the event's own host is one of them. had: whether that one had it.
 -- As it was known at $at: installs and presence. $update_id: the update. $events: numbers of the events.
--- Where more than 20,000 hosts have ever been at risk one host in so many is counted.
+-- Where more than 20,000 hosts had ever been at risk by then one host in so many is counted.
 -- Reads the kept tables events, cells, host_cell, known_history and at_risk.
 WITH asked AS (
   SELECT
@@ -28,7 +28,10 @@ counted AS (
   LEFT JOIN host_cell
     ON host_cell.host_id = at_risk.host_id AND host_cell.from_us <= at_risk.from_us
     AND coalesce(host_cell.until_us, 9223372036854775807) > at_risk.from_us
-  WHERE hash(at_risk.host_id) % (SELECT CAST(1 + count(DISTINCT host_id) // 20000 AS UBIGINT) FROM at_risk) = 0
+  WHERE hash(at_risk.host_id) % (
+    SELECT CAST(1 + count(DISTINCT host_id) // 20000 AS UBIGINT) FROM at_risk
+    WHERE from_us <= CAST(epoch_us(CAST($at AS TIMESTAMPTZ)) AS BIGINT)
+  ) = 0
 ),
 beside AS (
   SELECT event, host_id, at_us, model, region, "group", site, customer FROM asked
