@@ -76,15 +76,11 @@ class Claims:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded
 
-    def told_since_of_before(self, incident: Incident) -> Mask:
-        """(events,) what happened long before the update of an incident was sent out, told only since it was named.
-
-        Others raised its alarm. A backlog of a day would seem a rise of that day, of which the update explains little.
-        """
-        named, events = incident.said.named_tick, self._inquiry.news.events
-        if incident.update is None or named is None:
-            return np.zeros(len(events), bool)
-        return (events.tick > named) & (events.minute < self._inquiry.released(incident.update) - LAG_MINUTES)
+    def of_something_else(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
+        """(events,) what is none of the doing of an update that an incident names, whatever else may be."""
+        told_since = self._told_since_of_before(incident)
+        explained = self._explained_by_others(incident, incidents, tick)
+        return told_since | explained | self._of_earlier_rises(incident, incidents, tick)
 
     def of_others(self, incident: Incident, incidents: Sequence[Incident], update: int | None) -> Mask:
         """(events,) those of the other incidents that name an update: whom it strikes, each of them tells in part."""
@@ -93,19 +89,6 @@ class Claims:
             if other is not incident and other.update is not None and other.update == update:
                 theirs |= other.claim(len(theirs))
         return theirs
-
-    def explained_by_others(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
-        """(events,) those that other named updates did to hosts without the one that an incident names.
-
-        Incidents that name updates may claim the same events.
-        """
-        explained = np.zeros(len(self.taken), bool)
-        if incident.update is None:
-            return explained
-        for other in incidents:
-            if other is not incident and other.update not in (None, incident.update):
-                explained |= other.claim(len(explained))
-        return explained & ~self._inquiry.events_with(incident.update, tick)
 
     def toll_of(self, incident: Incident, incidents: Sequence[Incident], update: int, tick: int) -> Toll:
         """What an update that an incident names has done, in it and in the others that name it."""
@@ -147,17 +130,57 @@ class Claims:
         """Let each incident claim what it accounts for.
 
         What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for a
-        later one that names an update. What is no news is nobody's.
+        later one that names an update, or what goes on in a module since before. What is no news is nobody's.
         """
         self.taken = self._inquiry.no_news(tick)
         of_waves = self.taken.copy()
         for incident in sorted(incidents, key=lambda one: not one.is_understood):
             taken = self.taken if incident.update is None else of_waves
-            incident.set_claim(self._of(incident, tick) & ~taken)
+            incident.set_claim(self._of(incident, tick) & ~taken & ~self._of_earlier_rises(incident, incidents, tick))
             claim = incident.claim(len(self.taken))
             self.taken |= claim
             if incident.kind is Kind.NO_UPDATE:
                 of_waves |= claim
+
+    def _told_since_of_before(self, incident: Incident) -> Mask:
+        """(events,) what happened long before the update of an incident was sent out, told only since it was named.
+
+        Others raised its alarm. A backlog of a day would seem a rise of that day, of which the update explains little.
+        """
+        named, events = incident.said.named_tick, self._inquiry.news.events
+        if incident.update is None or named is None:
+            return np.zeros(len(events), bool)
+        return (events.tick > named) & (events.minute < self._inquiry.released(incident.update) - LAG_MINUTES)
+
+    def _explained_by_others(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
+        """(events,) those that other named updates did to hosts without the one that an incident names.
+
+        Incidents that name updates may claim the same events.
+        """
+        explained = np.zeros(len(self.taken), bool)
+        if incident.update is None:
+            return explained
+        for other in incidents:
+            if other is not incident and other.update not in (None, incident.update):
+                explained |= other.claim(len(explained))
+        return explained & ~self._inquiry.events_with(incident.update, tick)
+
+    def _of_earlier_rises(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
+        """(events,) crashes in modules that earlier incidents of this day are of, of hosts without the update it names.
+
+        They go on as before. Where most of them struck hosts that have it, they may be this update's.
+        """
+        theirs = np.zeros(len(self.taken), bool)
+        earlier = [one for one in incidents if one.alarm_tick < incident.alarm_tick and one.ended(tick) > tick - DAY]
+        rises = [(one, one.rise) for one in earlier if one.rise is not None]
+        if incident.update is None or incident.rise is not None or not rises:
+            return theirs
+        with_it = self._inquiry.events_with(incident.update, tick)
+        for one, rise in rises:
+            claim = one.claim(len(theirs))
+            if (claim & with_it).sum() <= _HALF * claim.sum():
+                theirs |= self._inquiry.modules.crashes_of(rise) & ~with_it
+        return theirs
 
     def _systems_with(self, update: int) -> set[str | None]:
         """The operating systems of hosts that got an update; None: of some it is not known."""

@@ -355,8 +355,7 @@ class Detector:
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
         behind is evidence for the next one; for one that names an update what an earlier one left. Of no longer than a
-        day are waves known that may be behind it. What another update did to hosts that lack its own is no evidence for
-        one that names an update.
+        day are waves known that may be behind it. For one that names an update what something else did is no evidence.
 
         Args:
             there: only where the incident is, but for those of unsolved ones.
@@ -370,8 +369,7 @@ class Detector:
             if is_next and other.settled and not other.is_understood:  # one that ended is settled, too
                 mine |= other.claim(len(self._claims.taken)) & (minute > tick - DAY)
         mine |= incident.claim(len(self._claims.taken))
-        mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)
-        mine &= ~self._claims.told_since_of_before(incident)
+        mine &= ~self._claims.of_something_else(incident, self.incidents, tick)
         if incident.rise is not None:
             mine &= self._inquiry.modules.crashes_of(incident.rise)
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
