@@ -24,7 +24,7 @@ _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; 
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
-_SERVERS_TELL = 3  # of an OS patch, that they do so at once and not at the boot that it makes
+_TELL = 3  # so many hosts: of an OS patch, that servers do so at once and not at the boot that it makes, or whose it is
 # Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
 _MANY = 0.25
 
@@ -72,7 +72,8 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
 def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tuple[int, ...]:
     """OS patches that may be restarting the hosts that seem to fall silent for an update: of the last two hours.
 
-    Some agents tell of a patch only at the boot that it makes; see ``detection/gone`` for when that is known.
+    Some agents tell of a patch only at the boot that it makes; see ``detection/gone`` for when that is known. If only
+    hosts of other systems tell of it, it is none of these.
 
     Args:
         mine: (events,) the events.
@@ -84,15 +85,17 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
     if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
         return ()
     first, servers = int(news.events.minute[silent].min()), np.array([cell.always_on for cell in news.cells])
-    return tuple(
-        number
-        for number, one in enumerate(news.suspects)
-        if one.kind == "os_patch"
-        and number != update
-        and one.known_tick <= tick
-        and 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
-        and _with_it(inquiry, number)[servers].sum() < _SERVERS_TELL
-    )
+    alike = np.isin(news.systems, news.systems[news.events.cell[silent]])
+    found = []
+    for number, one in enumerate(news.suspects):
+        if one.kind != "os_patch" or number == update or one.known_tick > tick:
+            continue
+        with_it = _with_it(inquiry, number)
+        is_of_others = with_it.sum() >= _TELL and not with_it[alike].any()
+        is_recent = 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
+        if is_recent and with_it[servers].sum() < _TELL and not is_of_others:
+            found.append(number)
+    return tuple(found)
 
 
 def _telling(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> tuple[Mask, bool]:

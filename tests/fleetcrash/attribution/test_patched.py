@@ -218,30 +218,43 @@ def test_where_patches_are_told_at_the_boots_that_they_make_servers_that_lack_on
     }
 
 
-def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake):
-    """Of 300 servers 60 get a policy, and then the patch, of which they tell twenty minutes later."""
+@pytest.mark.parametrize("theirs", [True, False])
+def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake, theirs):
+    """Of 300 servers 60 get a policy, and then the patch, of which they tell twenty minutes later.
+
+    Args:
+        theirs: whether they do; else it is for laptops of another system, which tell of it at once.
+    """
     hosts = [f"h{number}" for number in range(300)]
-    append_rows(lake, "host", [{"host_id": host, "os_type": "windows", "always_on": True} for host in hosts])
+    system = "windows" if theirs else "linux"
+    append_rows(lake, "host", [{"host_id": host, "os_type": system, "always_on": True} for host in hosts])
+    laptops = [f"laptop{number}" for number in range(3)]
+    append_rows(lake, "host", [{"host_id": host, "os_type": "windows"} for host in laptops], batch_id="laptops")
     kinds = {"patch": ("os_patch", 90), "policy": ("policy", 80)}
     append_rows(
         lake,
         "update",
         [{"update_id": one, "kind": kind, "released_at": at(minute)} for one, (kind, minute) in kinds.items()],
     )
-    sessions = [{"host_id": host, "online_from": at(-1500)} for host in hosts[60:]]
+    sessions = [{"host_id": host, "online_from": at(-1500)} for host in hosts[60:] + laptops]
     installs = []
     for number, host in enumerate(hosts[:60]):
         gone = 95 + number / 10
         sessions.append({"host_id": host, "online_from": at(-1500), "online_until": at(gone)})
         sessions.append({"host_id": host, "online_from": at(gone + 20)})
         installs.append({"host_id": host, "update_id": "policy", "applied_at": at(82 + number / 20)})
-        installs.append({"host_id": host, "update_id": "patch", "applied_at": at(gone + 20)})
+        if theirs:
+            installs.append({"host_id": host, "update_id": "patch", "applied_at": at(gone + 20)})
+    if not theirs:
+        installs += [{"host_id": host, "update_id": "patch", "applied_at": at(92)} for host in laptops]
     append_rows(lake, "session", sessions)
     append_rows(lake, "install", installs)
     with Engine(lake, as_of=at(300)) as engine:
-        incidents = run(engine, step_minutes=1).incidents
-    assert incidents
-    assert all(one.said.named_tick is None for one in incidents)
+        detector = run(engine, step_minutes=1)
+    named = [detector.news.suspects[one.update].update_id for one in detector.incidents if one.update is not None]
+    assert detector.incidents
+    assert named == ([] if theirs else ["policy"])
+    assert theirs is all(one.said.named_tick is None for one in detector.incidents)
 
 
 @pytest.mark.parametrize(("told", "tick"), [(GONE - 3, GONE + 10), (GONE + 9, GONE + 10), (GONE + 20, GONE + 20)])
