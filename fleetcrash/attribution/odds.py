@@ -49,7 +49,7 @@ class Hosts(Protocol):
         """Whether hosts that lack it are of the wave for something else; see ``missing_installs.joined_later``."""
 
     def at_place(self, update: int, spot: int, onset: int) -> float:
-        """What hosts with it and those beside them at one place say, by the events there; see ``log_within``."""
+        """What hosts with it and those beside them at one place, or of one build, say by the events there."""
 
     def goes_on(self, update: int) -> bool:
         """What ``Toll.goes_on`` says, where an ended incident names it."""
@@ -82,7 +82,7 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     told = _of_timer(rivalry, log_updates, hosts) or _of_place(rivalry, leader, log_updates, hosts)
     if told is not None:
         return told
-    latent = _of_latent_fault(rivalry, log_updates)
+    latent = _of_latent_fault(rivalry, log_updates, hosts)
     if latent is not None and latent.begun_with is None:
         return latent
     return _by_delay(rivalry, leader, log_updates, hosts) or latent or odds
@@ -188,14 +188,15 @@ def _events_with(rivalry: Rivalry) -> Floats:
     return np.maximum(rivalry.trial.events[:, :, :AGES, 0].sum((0, 2)), rivalry.ever)
 
 
-def _of_latent_fault(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
+def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where hosts that got an update hours ago are struck from some moment on and those without it are not.
 
     A fault may wait for a date, or for something to be sent that it cannot bear. By the time since the install nobody
     would suspect that update, and what went out a moment before would be tied with the moment. It is a wave among the
     hosts with the update: as likely as one in the whole fleet, and what hosts say for the update besides. It has to be
-    clearly likelier than every other wave, those of what hosts are and where they stand included. Where that moment is
-    the push of another update to nearly all of them, that one may do it to hosts with both.
+    clearly likelier than every other wave, those of what hosts are and where they stand included; or hosts of the same
+    build, agent's version or model that lack the update are spared as clearly. Where that moment is the push of another
+    update to nearly all of them, that one may do it to hosts with both.
 
     Returns:
         None where hosts do not say that much for one update alone.
@@ -205,7 +206,16 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
         return None
     asked = _of_most(rivalry, foremost, EXPLAINED_SHARE)
     said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked}
-    told = _told_alone(rivalry, log_updates, said, lambda row: max(LOG_LATENT, enough(asked[row])))
+
+    def least(row: int) -> float:
+        return max(LOG_LATENT, enough(asked[row]))
+
+    told = _told_alone(rivalry, log_updates, said, least)
+    spot, onset = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    if told is None and not (rivalry.stands_there[spot] or rivalry.of_strata[spot]):
+        many = [row for row in asked if rivalry.hosts_say(row) >= least(row)]
+        alike = {row: hosts.at_place(int(trial.updates[row]), spot, onset) for row in many}
+        told = _told_alone(rivalry, log_updates, alike, least)
     if told is None:
         return None
     latent = int(trial.updates[told[0]])

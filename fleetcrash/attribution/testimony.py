@@ -96,7 +96,7 @@ class Testimony:
         return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
 
     def at_place(self, update: int, spot: int, onset: int) -> float:
-        """What the hosts at the place of a wave say for the update, by the events there."""
+        """What the hosts at the place of a wave, or alike in what it is of, say for the update by the events there."""
         news, struck = self._inquiry.news, self._of_wave(spot, onset)
         if not news.presence_told or not struck.any():  # who lacks it may be offline else
             return 0.0

@@ -482,6 +482,7 @@ def _latent(
     other: float = 0.0,
     at_place: float = 0.0,
     of_strata: bool = True,
+    alike: float = 0.0,
     count: float = EVENTS,
     share: float = 1.0,
     test: float = 100.0,
@@ -492,7 +493,8 @@ def _latent(
 
     Args:
         says, other: what the hosts beside say for UPDATE and for OTHER. at_place: how much better a wave at a place
-            explains the events than one everywhere. of_strata: whether the latter is of whole strata.
+            explains the events than one everywhere. of_strata: whether the latter is of whole strata; else alike: what
+            the hosts that are alike in what it is of say for UPDATE.
         count: how many there are. share: of them, those of hosts that had UPDATE. test: of it. named: the one so far.
         contrast: whether installs are told.
     """
@@ -514,6 +516,7 @@ def _latent(
         of_strata=np.array([of_strata, False]),
         named_before=named,
         contrast=said,
+        at_place={UPDATE: alike, OTHER: 0.0}.__getitem__,
     )
     return judge(
         odds,
@@ -533,10 +536,18 @@ ENOUGH = 0.2 * EVENTS
         {"says": ENOUGH + 0.1},
         {"says": ENOUGH + 0.1, "other": ENOUGH - 6.9},
         {"says": ENOUGH + 10.1, "at_place": 10.0},
+        {"says": ENOUGH + 0.1, "of_strata": False, "alike": ENOUGH + 0.1},
         {"says": 3.1, "named": UPDATE},
         {"says": 20.0, "other": 16.9, "named": UPDATE},
     ],
-    ids=["everywhere", "they say less for the other", "more than for a place", "named before", "both were told apart"],
+    ids=[
+        "everywhere",
+        "they say less for the other",
+        "more than for a place",
+        "alike of one build",
+        "named before",
+        "both were told apart",
+    ],
 )
 def test_a_latent_fault_is_named_where_hosts_say_it_of_its_update_alone_and_of_no_place(how):
     told = _latent(**how)
@@ -550,7 +561,8 @@ def test_a_latent_fault_is_named_where_hosts_say_it_of_its_update_alone_and_of_n
         {"says": ENOUGH - 0.1},
         {"says": ENOUGH + 0.1, "other": ENOUGH - 6.7},
         {"says": ENOUGH + 9.9, "at_place": 10.0},
-        {"says": ENOUGH + 10.0, "of_strata": False},
+        {"says": ENOUGH + 10.0, "of_strata": False, "alike": ENOUGH - 0.1},
+        {"says": ENOUGH - 0.1, "of_strata": False, "alike": ENOUGH + 10.0},
         {"says": ENOUGH + 10.0, "share": 0.79},
         {"says": ENOUGH + 10.0, "test": 8.0},
         {"says": 2.9, "named": UPDATE},
@@ -562,7 +574,8 @@ def test_a_latent_fault_is_named_where_hosts_say_it_of_its_update_alone_and_of_n
         "they say too little",
         "they say as much of the other",
         "a place explains it",
-        "no wave is in whole strata",
+        "they say too little where they are alike",
+        "they say it where they are alike alone",
         "many of the struck lack it",
         "its own test has not passed",
         "they say hardly anything any more",
@@ -1102,7 +1115,7 @@ def test_no_timer_is_believed_where_hosts_say_far_more_for_another_update(contra
         ({"at_place": (2.0, 0.0), "named": True}, False),
         ({"at_place": (50.0, 70.0)}, False),
         ({"contrasts": (6.0, 0.0)}, False),
-        ({"stands_there": False, "onset": RELEASED + 90}, False),
+        ({"stands_there": False, "onset": RELEASED + 90, "at_place": (19.0, 0.0)}, False),
         ({"onset": RELEASED + 90}, False),
         ({"onset": RELEASED - 90}, False),
     ],

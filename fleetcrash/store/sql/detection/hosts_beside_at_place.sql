@@ -1,5 +1,5 @@
--- Whom at its own place some events could have happened to, one row per event and dimension (model, region, group, site, customer)
--- in which its host has a value. hosts: at that place, of the same OS, servers or not, up for as long (see at_risk), at risk then;
+-- Whom at its own place some events could have happened to, one row per event and dimension (os_build, agent_version, model, region,
+-- group, site, customer) in which its host has a value. hosts: at that place, of the same OS, servers or not, up for as long (see at_risk), at risk then;
 -- hosts_with: those of them that had an update; the event's own host is one of them. had: whether that one had it.
 -- As it was known at $at: installs and presence. $update_id: the update. $events: numbers of the events.
 -- Where more than 20,000 hosts had ever been at risk by then one host in so many is counted.
@@ -7,7 +7,7 @@
 WITH asked AS (
   SELECT
     events.event, events.host_id, events.at_us, events.since_boot, cells.os_type, cells.always_on,
-    cells.model, cells.region, "group", site, customer
+    cells.os_build, cells.agent_version, cells.model, cells.region, "group", site, customer
   FROM events LEFT JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
 ),
@@ -22,7 +22,7 @@ history AS (
 counted AS (
   SELECT
     at_risk.host_id, at_risk.since_boot, at_risk.from_us, at_risk.until_us, cells.os_type, cells.always_on,
-    cells.model, cells.region, host_cell."group", host_cell.site, host_cell.customer
+    cells.os_build, cells.agent_version, cells.model, cells.region, host_cell."group", host_cell.site, host_cell.customer
   FROM at_risk
   LEFT JOIN cells ON cells.cell = at_risk.cell
   LEFT JOIN host_cell
@@ -34,10 +34,10 @@ counted AS (
   ) = 0
 ),
 beside AS (
-  SELECT event, host_id, at_us, model, region, "group", site, customer FROM asked
+  SELECT event, host_id, at_us, os_build, agent_version, model, region, "group", site, customer FROM asked
   UNION ALL
-  SELECT asked.event, counted.host_id, asked.at_us, counted.model, counted.region, counted."group", counted.site,
-    counted.customer
+  SELECT asked.event, counted.host_id, asked.at_us, counted.os_build, counted.agent_version, counted.model, counted.region,
+    counted."group", counted.site, counted.customer
   FROM asked
   JOIN counted
     ON counted.since_boot = asked.since_boot AND counted.always_on IS NOT DISTINCT FROM asked.always_on
@@ -53,7 +53,9 @@ told AS (
   FROM beside
 ),
 placed AS (
-  SELECT event, host_id, had, 'model' AS dimension, model AS place FROM told
+  SELECT event, host_id, had, 'os_build' AS dimension, os_build AS place FROM told
+  UNION ALL SELECT event, host_id, had, 'agent_version', agent_version FROM told
+  UNION ALL SELECT event, host_id, had, 'model', model FROM told
   UNION ALL SELECT event, host_id, had, 'region', region FROM told
   UNION ALL SELECT event, host_id, had, 'group', "group" FROM told
   UNION ALL SELECT event, host_id, had, 'site', site FROM told
