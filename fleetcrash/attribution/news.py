@@ -281,8 +281,8 @@ class News:
     def follows(self, earlier: News) -> bool:
         """Whether what was counted of earlier news stands, so that it need not be counted anew.
 
-        It does not where hosts take back what they told, as that a session had ended; nor where an inventory arrived, or
-        the first crashes turned out to be strays.
+        It does not where hosts take back what they told, that a session had ended, say; nor where an inventory arrived,
+        or the first crashes turned out to be strays.
         """
         is_begun = earlier.first_crash_minute < earlier.last_tick
         names, before = ([one.update_id for one in news.suspects] for news in (self, earlier))
