@@ -250,11 +250,12 @@ def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) ->
     if not candidates:
         return []
     weights = _weights(candidates, *_sums(candidates, events, expected))
+    least = max(weights) - _OUT_OF_REACH
     of_cell, mean_of_cell = events.sum(0), expected.sum(0)
     return [
         _Answer(one.told, (None, one.mask.tobytes()), weight, one.mask, of_cell, mean_of_cell)
         for one, weight in zip(candidates, weights, strict=True)
-        if weight >= max(weights) - _OUT_OF_REACH
+        if weight >= least
     ]
 
 
