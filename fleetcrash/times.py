@@ -11,6 +11,7 @@ from fleetcrash.errors import BadArgument
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 
 US_A_MINUTE = 60_000_000
+DAY = 1440  # minutes, as ticks are counted in
 
 
 def parse_time(text: str) -> datetime:

@@ -13,7 +13,6 @@ import numpy as np
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.exposure import KEPT_MINUTES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
@@ -21,7 +20,7 @@ from fleetcrash.errors import BadArgument
 from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
-from fleetcrash.times import tick_time, time_text
+from fleetcrash.times import DAY, tick_time, time_text
 
 Progress = Callable[[int, int], None]
 """Called with ticks done and ticks in all."""

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.exposure import BOOTS
-from fleetcrash.attribution.hours import DAY, HOURS, hour_of
+from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.news import SYSTEMS
 from fleetcrash.counts import poisson_upper
+from fleetcrash.times import DAY
 
 Singles = NDArray[np.float32]
 
 LAG_MINUTES = 60
-_MOST_LAG_MINUTES = 1440  # as long as an update is on trial for what its hosts do
+_MOST_LAG_MINUTES = DAY  # as long as an update is on trial for what its hosts do
 CRASH, DARK, CRASH_AT_BOOT = range(3)
 OUTCOMES = 3
 """What may happen to a host: a crash, silence, a crash within ten minutes of a boot. The last is told apart because a
@@ -41,7 +42,7 @@ _BOOT_EVENTS = 3.0
 # A build or model needs about ten events before its own rate counts as much as its neighbours'.
 _FACTOR_EVENTS = 10.0
 _FACTOR_BOUNDS = (1 / 3, 5.0)
-_MOST_RATE = np.array([1.0, np.inf, 5.0]) / 1440  # first crashes of a host in 24 hours; nothing bounds silence
+_MOST_RATE = np.array([1.0, np.inf, 5.0]) / DAY  # first crashes of a host in 24 hours; nothing bounds silence
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down. And
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.
 SAFETY = 1.5

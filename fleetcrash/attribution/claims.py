@@ -12,12 +12,12 @@ from fleetcrash.attribution.case import KnownFault
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import grown
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS, system_number
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Kind
+from fleetcrash.times import DAY
 
 _HALF = 0.5
 

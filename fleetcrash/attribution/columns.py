@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,6 +39,12 @@ def numbered_texts(some: Texts | pa.StringArray) -> tuple[list[str], Ints]:
     values = found.dictionary.to_pylist()
     numbers: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
     return values, numbers
+
+
+def numbers_of(values: Sequence[Hashable]) -> Ints:
+    """(n,) a number for each of some values, in the order in which they come; the same for equal ones."""
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return np.array([numbers[value] for value in values], dtype=np.int64)
 
 
 def as_microseconds(times: pa.ChunkedArray) -> Ints:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Texts
 from fleetcrash.attribution.answers import Beside
+from fleetcrash.attribution.columns import numbers_of
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
@@ -62,7 +63,7 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
     if not len(got_it):
         return
     counted &= (beside.since >= got_it.min()) & (beside.since <= got_it.max())
-    kind, version = _kinds_of(news.cells), _numbered([(one.os_type, one.attributes[_VERSION]) for one in news.cells])
+    kind, version = _kinds_of(news.cells), numbers_of([(one.os_type, one.attributes[_VERSION]) for one in news.cells])
     weights = _as_if_then(beside, counted, kind, got_it)
     counts = np.zeros((len(news.cells), len(news.suspects) + 1))  # the last counts the hosts, whatever they had
     np.add.at(counts, (beside.cell[counted], beside.other[counted]), weights * beside.change[counted])
@@ -93,7 +94,7 @@ def share_that_had(
         parts: (parts, cells) one where a cell is in a part.
         struck: (cells,) events. hosts, with_it: (cells,) of a sample of hosts, and those of it that had the update.
     """
-    system, kind = _numbered([cell.os_type for cell in cells]), _kinds_of(cells)
+    system, kind = numbers_of([cell.os_type for cell in cells]), _kinds_of(cells)
     of_system = members(system).T
     events = parts @ (struck[:, None] * members(kind).T)
     by_kind = share_within(parts, kind, hosts, with_it)
@@ -125,13 +126,7 @@ def members(part: Ints) -> Floats:
 
 def _kinds_of(cells: Sequence[Cell]) -> Ints:
     """(cells,) a number for the servers of each operating system, and one for its other hosts."""
-    return _numbered([(cell.os_type, cell.always_on) for cell in cells])
-
-
-def _numbered(values: Sequence[object]) -> Ints:
-    """(n,) a number for each of some values, the same for equal ones."""
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-    return np.array([numbers[value] for value in values], dtype=np.int64)
+    return numbers_of([(cell.os_type, cell.always_on) for cell in cells])
 
 
 def _as_if_then(beside: Beside, counted: Mask, kind: Ints, got_it: Ints) -> Floats:

@@ -13,7 +13,6 @@ from fleetcrash.attribution.case import Found
 from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.late_strikes import in_late_versions
@@ -23,6 +22,7 @@ from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.counts import clearly_more
+from fleetcrash.times import DAY
 
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02

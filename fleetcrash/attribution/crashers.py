@@ -15,14 +15,14 @@ import numpy as np
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.exposure import AGE_MINUTES, LONG_UP
 from fleetcrash.attribution.news import Events, Exposed, ExposedEvents, Online, Suspect
+from fleetcrash.times import DAY
 
-PRIOR_RATE = np.array([1 / 1440, 2.0e-6, 5 / 1440])
+PRIOR_RATE = np.array([1 / DAY, 2.0e-6, 5 / DAY])
 """Of each outcome, per host-minute: about a crash a day for each host of which one is known."""
 
 WARM_UP_MINUTES = 360
 """While hardly a host is known, what comes is learned from and not judged."""
 
-_DAY = 1440
 _NEVER = np.iinfo(np.int64).max
 _FROM_MINUTES = (0, *AGE_MINUTES[:-1])
 
@@ -33,7 +33,7 @@ def online_after_crash(events: Events, *, after_tick: int) -> Online:
     Args:
         after_tick: counts up to this tick are left out.
     """
-    minute = np.concatenate([events.tick, events.tick + _DAY])
+    minute = np.concatenate([events.tick, events.tick + DAY])
     change = np.repeat([1, -1], len(events))
     kept = np.flatnonzero(minute > after_tick)
     kept = kept[np.argsort(minute[kept], kind="stable")]
@@ -48,7 +48,7 @@ def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_
     Args:
         after_tick: counts up to this tick are left out. last_tick: so are those after this one.
     """
-    began, ended = events.tick, events.tick + _DAY  # in order, and each host's apart
+    began, ended = events.tick, events.tick + DAY  # in order, and each host's apart
     rows = [np.zeros((0, 5), np.int64)]
     for update, suspect in enumerate(suspects):
         released = suspect.released_minute

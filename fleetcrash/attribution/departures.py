@@ -19,7 +19,7 @@ from fleetcrash.attribution.answers import LeftAt
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.evidence import log_mean_exp
-from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
+from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown
 from fleetcrash.attribution.minute_counts import MinuteCounts
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
@@ -88,7 +88,7 @@ class Departures:
     def extend(self, news: News) -> None:
         """Go on with later news: the same cells and updates in the same order, and perhaps more of each."""
         self._news = news
-        self._stratum = stratum_of_cells(news.cells)
+        self._stratum = news.strata
         self._rows = (int(self._stratum.max()) + 1) * BOOTS
         self._left = grown(self._left, 1, self._rows)
         self._taken, self._taken_with = Cursor(news.left.tick), Cursor(news.left_with.tick)

@@ -23,7 +23,6 @@ from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.course import condition_of, maybe_close, maybe_end, watch
 from fleetcrash.attribution.departures import at_one_place
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.judging import judged
@@ -34,6 +33,7 @@ from fleetcrash.attribution.second_faults import SecondFaults
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.counts import MOSTLY
+from fleetcrash.times import DAY
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, at every fifth minute or the first look behind it

@@ -16,9 +16,10 @@ from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_R
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, KINDS, LONG_UP, WINDOWS, HostTime, kind_of
 from fleetcrash.attribution.hazard import InstallHazard
-from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
+from fleetcrash.attribution.hours import HOURS, Hours, hour_of
 from fleetcrash.attribution.news import SYSTEMS, News, system_number
 from fleetcrash.attribution.spots import Spots
+from fleetcrash.times import DAY
 
 _Singles = NDArray[np.float32]
 _Floating = TypeVar("_Floating", Floats, _Singles)

@@ -8,7 +8,6 @@ is reported after it happened.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -19,9 +18,10 @@ from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.minute_counts import MinuteCounts
-from fleetcrash.attribution.news import SYSTEMS, Cell, Exposed, News, system_number
+from fleetcrash.attribution.news import SYSTEMS, Exposed, News
+from fleetcrash.times import DAY
 
-AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
+AGE_MINUTES = (2, 10, 60, 240, DAY)  # an install is younger than
 AGES = len(AGE_MINUTES)
 BOOT_MINUTES = (2, 10)  # a boot since the install was less than
 WINDOWS = AGES + len(BOOT_MINUTES)
@@ -51,16 +51,6 @@ _Numbers = TypeVar("_Numbers", Ints, NDArray[np.int32])
 def kind_of(system: _Numbers, always_on: _Numbers, since_boot: _Numbers | int) -> _Numbers:
     """(n,) the number of each kind of host-time, of KINDS: operating system, always on, time since boot."""
     return (system * 2 + always_on) * BOOTS + since_boot
-
-
-def stratum_of_cells(cells: Sequence[Cell]) -> Ints:
-    """(cells,) index of the coarse stratum OS x region x always on, in which risk sets are compared.
-
-    The fine cells hold a handful of hosts each; within one, an update pushed to all leaves nothing to compare.
-    """
-    keys = [(system_number(cell.os_type), cell.region or "", cell.always_on) for cell in cells]
-    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.array([index[key] for key in keys], dtype=np.int64)
 
 
 def grown(values: Any, axis: int, size: int) -> Any:
@@ -231,7 +221,7 @@ class HostTime:
     @classmethod
     def start(cls, news: News) -> HostTime:
         """Nothing counted yet."""
-        stratum = stratum_of_cells(news.cells)
+        stratum = news.strata
         strata = int(stratum.max()) + 1
         return cls(
             news=news,
@@ -246,7 +236,7 @@ class HostTime:
         """Go on with later news: the same cells and updates in the same order, and perhaps more of each."""
         self.news = news
         self._take_over()
-        self.stratum = stratum_of_cells(news.cells)
+        self.stratum = news.strata
         self.strata = int(self.stratum.max()) + 1
         cells, rows = len(news.cells), self.strata * BOOTS
         self.online = grown(self.online, 0, cells)

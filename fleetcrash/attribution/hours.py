@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
+from fleetcrash.times import DAY
 
 HOURS = 24
-DAY = 60 * HOURS
 _DAYS = 28
 _LEAST_DAYS = 2
 _LEAST_MINUTES = DAY - 60  # of a day that tells of every hour

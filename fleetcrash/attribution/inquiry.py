@@ -21,13 +21,13 @@ from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.expectation import Expectation, Portion
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, WINDOWS
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.modules import ModuleRise, Modules
 from fleetcrash.attribution.news import ExposedEvents, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
 from fleetcrash.counts import clearly_more
+from fleetcrash.times import DAY
 
 _AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
+from fleetcrash.times import DAY
 
 _LEAST_EVENTS = 4
 _LENGTHS = (240, DAY)  # minutes in which there may be more

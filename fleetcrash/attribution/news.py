@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Ints, Mask, Narrow, Texts
-from fleetcrash.times import US_A_MINUTE
+from fleetcrash.attribution.columns import numbers_of
+from fleetcrash.times import DAY, US_A_MINUTE
 
 if TYPE_CHECKING:
     from fleetcrash.attribution.questions import Questions
@@ -24,7 +25,6 @@ Tiny = NDArray[np.int8]
 
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 PLACES = ("group", "site", "customer")
-_DAY = 1440
 OPERATING_SYSTEMS = ("windows", "darwin", "linux")
 SYSTEMS = len(OPERATING_SYSTEMS) + 1
 
@@ -134,10 +134,8 @@ class Events:
 
     outcome: Ints
     cell: Ints
-    os_type: Texts
     tick: Ints
     minute: Ints
-    known_us: Ints
     back_tick: Ints
     patched_tick: Ints
     since_boot: Ints
@@ -274,6 +272,14 @@ class News:
     ask: Questions
 
     @cached_property
+    def strata(self) -> Ints:
+        """(cells,) the number of each one's coarse stratum OS x region x always on, in which risk sets are compared.
+
+        The fine cells hold a handful of hosts each; within one, an update pushed to all leaves nothing to compare.
+        """
+        return numbers_of([(cell.os_type, cell.region, cell.always_on) for cell in self.cells])
+
+    @cached_property
     def systems(self) -> Ints:
         """(cells,) the number of each one's operating system."""
         return np.array([system_number(cell.os_type) for cell in self.cells], dtype=np.int64)
@@ -305,4 +311,4 @@ class News:
     def _patched(self) -> list[tuple[int, int]]:
         """First and last minutes of the days in which hosts restart for an OS patch, from when that is known."""
         patches = ((one.released_minute, one.known_tick) for one in self.suspects if one.kind == "os_patch")
-        return [(max(minute, known), minute + _DAY) for minute, known in patches if minute is not None]
+        return [(max(minute, known), minute + DAY) for minute, known in patches if minute is not None]

@@ -16,9 +16,10 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE, Rivalry, strongest
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import Waves
+from fleetcrash.times import DAY
 
 # A wave in a fleet every twenty days.
-_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
+_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / DAY))
 
 
 @dataclass(frozen=True)

@@ -179,10 +179,8 @@ def _events(table: pa.Table) -> Events:
     return Events(
         outcome=np.where((outcome == 0) & (since_boot == 0), 2, outcome),
         cell=ints(table, "cell") + 1,
-        os_type=texts(table, "os_type"),
         tick=ints(table, "tick"),
         minute=-(-ints(table, "at_us") // US_A_MINUTE),
-        known_us=ints(table, "known_us"),
         back_tick=ints(table, "back_tick", _NEVER),
         patched_tick=ints(table, "patched_tick", _NEVER),
         since_boot=since_boot,

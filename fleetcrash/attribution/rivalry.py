@@ -13,6 +13,7 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, Waves
 from fleetcrash.counts import clearly_more
+from fleetcrash.times import DAY
 
 Contrast = Callable[[int], float]
 """What hosts with an update, by its index, and those beside them say for it; see ``contrast.Compared.log_most``."""
@@ -35,7 +36,7 @@ _FEW = 2
 
 # A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
 SOON_MINUTES = 60
-_STAGED_MINUTES = 1440
+_STAGED_MINUTES = DAY
 
 # Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
 # zero, or less if a few crashed that do not tell of their install, or for something else.

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.columns import numbered_texts
-from fleetcrash.attribution.exposure import stratum_of_cells
 from fleetcrash.attribution.news import PLACES, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
+from fleetcrash.times import DAY
 
-_NEW_MINUTES = 7 * 1440  # for which a version has no rate of its own
+_NEW_MINUTES = 7 * DAY  # for which a version has no rate of its own
 _NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
 
 PLACE_WEIGHT = 0.3
@@ -47,7 +47,7 @@ class Spots:
         self.stands_there: Mask = np.array(
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
         )
-        self._stratum = stratum_of_cells(news.cells)
+        self._stratum = news.strata
         self.of_event = self._find()
         self._events_at: dict[int, Mask] = {}
 

@@ -12,8 +12,8 @@ import numpy as np
 from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.times import DAY
 
 _ENOUGH = 10.0  # events; of fewer, rather the baseline's word than theirs
 # The baseline errs no further. And hosts that never told of an install are struck as well: no more is usual for that.

@@ -15,7 +15,6 @@ from fleetcrash.attribution.case import Case
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later
 from fleetcrash.attribution.odds import LOG_BY_DELAY
@@ -25,6 +24,7 @@ from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.whole_places import log_odds
 from fleetcrash.attribution.witnesses import at_their_places, log_within, to_look_at
 from fleetcrash.counts import MOSTLY
+from fleetcrash.times import DAY
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 

@@ -16,9 +16,9 @@ from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.counts import MOSTLY
+from fleetcrash.times import DAY
 
 _AS_MANY = 2.0  # times what the earlier hosts tell: those that come online late may be of other kinds
 _Z = 2.33  # 99 %, one-sided

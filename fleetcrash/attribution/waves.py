@@ -14,8 +14,9 @@ import numpy as np
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import LEAST_EXPECTED, log_likeliest, log_raised
+from fleetcrash.times import DAY
 
-LENGTHS = np.array([5, 15, 60, 240, 1440])
+LENGTHS = np.array([5, 15, 60, 240, DAY])
 """Minutes that a wave may last."""
 
 SHAPES = len(LENGTHS) + 1
@@ -30,9 +31,8 @@ LOG_THRESHOLD = float(np.log(1e6))
 _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick in which half the fleet crashes
 _BUSIEST = 64  # spots that are tried first: some more than there are slices, which have most events
 
-_DAY = int(LENGTHS[-1])
 # Spot and minute as one number, spot * _APART + minute: a wave may end with the day, so one more than its minutes.
-_APART = _DAY + 1
+_APART = DAY + 1
 _OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, another one: that * _OR_NONE + outcome
 _DENSE = 4
 _ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at every step
@@ -117,7 +117,7 @@ def find_waves(
             two arrays of one shape.
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
-    start = end - _DAY
+    start = end - DAY
     counted = ((spots + 1) * OUTCOMES + outcome[:, None]).reshape(-1)  # what is nowhere comes first
     by_spot = np.bincount(counted, minlength=(spots.max(initial=-1) + 2) * OUTCOMES).reshape(-1, OUTCOMES)[1:]
     # No count says more than if it had all come at once, where next to nothing is expected.
@@ -212,7 +212,7 @@ def _onsets(
     first_of_key = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first_of_key]
     spot, minute = np.divmod(key, _APART)
-    ends = np.minimum(minute[:, None] + LENGTHS, _DAY)
+    ends = np.minimum(minute[:, None] + LENGTHS, DAY)
     until = np.searchsorted(key, spot[:, None] * _APART + ends)
     seen = np.empty((OUTCOMES, *ends.shape))
     for number in range(OUTCOMES):

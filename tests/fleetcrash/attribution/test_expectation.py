@@ -13,10 +13,11 @@ from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, Baseline
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.expectation import Expectation
-from fleetcrash.attribution.hours import DAY, HOURS
+from fleetcrash.attribution.hours import HOURS
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.store import Engine
+from fleetcrash.times import DAY
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS, PUSHED, END = 400, 200, 900

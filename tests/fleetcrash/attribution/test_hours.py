@@ -9,9 +9,10 @@ import pytest
 
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
+from fleetcrash.attribution.hours import HOURS, Hours, hour_of
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
+from fleetcrash.times import DAY
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 FIRST_DAY = 19_900

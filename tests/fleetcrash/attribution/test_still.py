@@ -15,9 +15,9 @@ from fleetcrash.attribution.baseline import CRASH
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.exposure import KEPT_MINUTES
-from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
+from fleetcrash.times import DAY
 from monitor.loop import Monitor
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
