@@ -46,12 +46,12 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
     if struck.sum() < _LEAST_STRUCK:
         return ()
     found, is_awaited = [], _are_awaited(inquiry, tick, struck)
-    tell, mute = _telling(inquiry, tick, struck, cells, onset)
+    mute = _of_no_word(inquiry, tick, struck, cells, onset)
     for update in range(len(inquiry.news.suspects)):
         if inquiry.news.suspects[update].known_tick > tick:
             continue
         with_it = inquiry.events_with(update, tick)
-        if mute and _is_of_those_who_tell(inquiry, update, tell, with_it, onset):
+        if mute.any() and _is_of_those_who_tell(inquiry, update, struck, mute, with_it, onset):
             found.append(update)
             continue
         before = onset - inquiry.released(update)
@@ -98,27 +98,30 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
     return tuple(found)
 
 
-def _telling(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> tuple[Mask, bool]:
-    """Those of some events whose hosts tell of installs; and whether the others are like hosts that never do.
+def _of_no_word(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> Mask:
+    """Those of some events (events,) whose hosts tell of no install; none where more of them are struck than of others.
 
     Args:
         struck: (events,) the events. cells: (cells,) where they may be. onset: the minute in which they began.
     """
-    tell = struck & inquiry.events_of_tellers(tick)
-    mute = int((struck & ~tell).sum())
-    if not mute or tell.sum() < _LEAST_STRUCK:
-        return tell, False
-    share = inquiry.news.ask.share_that_tells(tuple(np.flatnonzero(cells).tolist()), onset)
-    return tell, not clearly_more(mute, (1.0 - share) * struck.sum())
+    mute = struck & ~inquiry.events_of_tellers(tick)
+    if mute.any() and struck.sum() - mute.sum() >= _LEAST_STRUCK:
+        share = inquiry.news.ask.share_that_tells(tuple(np.flatnonzero(cells).tolist()), onset)
+        if not clearly_more(mute.sum(), (1.0 - share) * struck.sum()):
+            return mute
+    return np.zeros(len(struck), bool)
 
 
-def _is_of_those_who_tell(inquiry: Inquiry, update: int, tell: Mask, with_it: Mask, onset: int) -> bool:
-    """Whether most of the struck hosts that tell of installs had an update, and were struck soon after a push of it.
+def _is_of_those_who_tell(inquiry: Inquiry, update: int, struck: Mask, mute: Mask, with_it: Mask, onset: int) -> bool:
+    """Whether struck hosts lack an update mostly for telling of nothing, and are struck soon after a push of it.
+
+    Most of those that do tell have to have it.
 
     Args:
-        tell, with_it: (events,) events of hosts that tell of installs; of those that had the update.
+        struck, mute, with_it: (events,) the events; of hosts that tell of no install; of those that had the update.
     """
-    if (tell & with_it).sum() < EXPLAINED_SHARE * tell.sum():
+    lack_it, tell = struck & ~with_it, struck & ~mute
+    if mute.sum() <= MOSTLY * lack_it.sum() or (tell & with_it).sum() < EXPLAINED_SHARE * tell.sum():
         return False
     after = onset - inquiry.pushed(update)
     return bool(((after >= -COINCIDENT_MINUTES) & (after <= SOON_MINUTES)).any())
