@@ -16,8 +16,8 @@ from fleetcrash.store.snapshot import TableFiles
 
 # The views that queries read, each listed after those that it reads.
 VIEWS = (
-    "crashes",
     "first_crash",
+    "crashes",
     "installs",
     "updates",
     "hosts",

@@ -120,6 +120,13 @@ def test_a_stray_takes_few_ticks_whoever_counts_as_online(empty_lake, sessions):
     assert ticks < 10 * DAY + UNHEARD_MINUTES * sessions
 
 
+def test_a_stray_that_is_reported_again_is_still_one_alone(empty_lake):
+    fleet = listed([EPOCH], [600, 605])
+    fleet["crash"].append({**fleet["crash"][0], "received_at": at(EPOCH + 90)})
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        assert read_news(engine).online.minute[0] == int(at(600).timestamp()) // 60 - 60
+
+
 def test_an_inventory_is_told_of_a_rise_as_if_there_were_no_stray(empty_lake):
     found = []
     for strays in ([], [EPOCH]):

@@ -27,7 +27,12 @@ SELECT
 FROM stretched
 UNION ALL
 SELECT
-  host_id, greatest(known_at, (SELECT placed_at FROM first_crash) - INTERVAL 1 HOUR), known_at, true,
+  host_id,
+  greatest(
+    known_at,
+    (SELECT min(placed_at) FROM crashes WHERE known_at >= (SELECT known_at FROM first_crash)) - INTERVAL 1 HOUR
+  ),
+  known_at, true,
   CAST(NULL AS TIMESTAMPTZ), CAST(NULL AS TIMESTAMPTZ)
 FROM hosts ANTI JOIN heard_hosts USING (host_id)
 WHERE NOT EXISTS (SELECT 1 FROM sightings) AND EXISTS (SELECT 1 FROM crashes)
