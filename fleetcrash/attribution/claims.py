@@ -1,4 +1,8 @@
-"""Which events are whose: what each incident accounts for, so that nothing is evidence twice."""
+"""Which events are whose: what each incident accounts for, so that nothing is evidence twice.
+
+An event is no news, or free, or claimed: by one incident, or by several that name updates. Only ``Claims.stake``
+changes that. What else the detector does at a tick, as ceding, changes what the next ``stake`` will find.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Reading the news from the lake: the queries in ``store/sql/detection`` count, and their answers become arrays."""
+"""Reading the news from the lake: the queries in ``store/sql/detection`` count, and their answers become arrays.
+
+A detector that reads on has counted every row whose tick has passed. So what becomes known later may add rows of later
+ticks, and never changes or removes one: a correction is a row more, which takes the first one back at its own tick.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Rivalry: which waves an update may have begun itself, and what hosts with it and those beside them say to that."""
+"""Rivalry: which waves an update may have begun itself, and what hosts with it and those beside them say to that.
+
+A wave that an update may have begun stays, but weighs no more than the update: a tie (``Rivalry.tie``). Which these are
+``begun_by`` says where the time alone speaks for the update, and ``among`` where hosts have spoken for it.
+"""
 
 from __future__ import annotations
 
