@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from fleetcrash.clustering.codes import canonical_code
+from ingest.formats.named_steps import Step, written
 from ingest.formats.uncaught import Form
 
 _SIGNO = r"(?:4|5|6|7|8|10|11)"
@@ -55,17 +56,6 @@ MARKS = ("SegfaultHandler caught ", "= CRASH =", "Uncaught Kotlin exception: ", 
 _Told = tuple[str | None, str, Sequence[str]]
 
 
-def _steps(found: Sequence[re.Match[str]]) -> list[str]:
-    """Steps as a debugger writes them."""
-    told = [step.groupdict() for step in found]
-    return [
-        f"#{at} 0x0000 {step['function']} ({step['module']})"
-        if step.get("module")
-        else f"#{at} 0x0000 in {step['function']}"
-        for at, step in enumerate(told)
-    ]
-
-
 def _of_graal(lines: Sequence[str]) -> _Told:
     told = next((found for line in lines if (found := _GRAAL_SIGNAL.match(line))), None)
     steps = [f"\tat {found['step']}" for line in lines if (found := _GRAAL_STEP.match(line))]
@@ -79,13 +69,17 @@ def _of_dart(lines: Sequence[str]) -> _Told:
     if told:
         code = canonical_code(told["number"], "linux") if told["number"] else f"{int(told['code']) & 0xFFFFFFFF:#x}"
     steps = [found for line in lines if (found := _DART_STEP.match(line))]
-    return code, f"Dart received {code}", [f"#{at} 0x0000 {_dart(step)}" for at, step in enumerate(steps)]
+    return code, f"Dart received {code}", written(map(_dart, steps))
 
 
-def _dart(step: re.Match[str]) -> str:
+def _dart(step: re.Match[str]) -> Step:
     if step["offset"] and _LIBRARY.fullmatch(step["function"]):
-        return f" ({step['function']}+{step['offset']})"
-    return f"in {step['function']}"
+        return Step(None, step["function"], int(step["offset"], 16))
+    return Step(step["function"])
+
+
+def _written(steps: Sequence[re.Match[str]]) -> list[str]:
+    return written(Step(step["function"], step["module"]) for step in steps)
 
 
 def _of_kotlin(lines: Sequence[str]) -> _Told:
@@ -93,7 +87,7 @@ def _of_kotlin(lines: Sequence[str]) -> _Told:
     head = _KOTLIN.fullmatch(lines[0].rstrip())
     steps = [found for line in lines if (found := _KOTLIN_STEP.match(line))]
     own = next((at for at, step in enumerate(steps) if not _KOTLIN_THROWS.match(step["function"])), 0)
-    return head["name"] if head else None, lines[0].strip(), _steps(steps[own:])
+    return head["name"] if head else None, lines[0].strip(), _written(steps[own:])
 
 
 def _of_crystal(lines: Sequence[str]) -> _Told:
@@ -103,7 +97,7 @@ def _of_crystal(lines: Sequence[str]) -> _Told:
     own = max((at + 1 for at, step in enumerate(steps) if _CRYSTAL_HANDLER.match(step["function"])), default=0)
     if own and own < len(steps) and steps[own]["function"] == "??":
         own += 1
-    return canonical_code(head["number"], "linux") if head else None, lines[0].strip(), _steps(steps[own:])
+    return canonical_code(head["number"], "linux") if head else None, lines[0].strip(), _written(steps[own:])
 
 
 def _of_nim(lines: Sequence[str]) -> _Told:
@@ -111,7 +105,11 @@ def _of_nim(lines: Sequence[str]) -> _Told:
     end = next((found for line in lines if (found := _NIM_END.match(line))), None)
     steps = [found for line in lines if (found := _NIM_STEP.match(line))]
     said = end.string.strip() if end else lines[0].strip()
-    return (end["signal"] or end["name"]) if end else None, said, _steps(steps[::-1])
+    return (
+        (end["signal"] or end["name"]) if end else None,
+        said,
+        written(Step(step["function"]) for step in reversed(steps)),
+    )
 
 
 FORMS = (

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats.caught_signals import Told, below_handler
+from ingest.formats.named_steps import Step, written
 from ingest.formats.uncaught import Form
 
 _SIGNO = r"(?P<number>4|5|6|7|8|11)"
@@ -118,14 +119,6 @@ def _printed(lines: Sequence[str], own: re.Pattern[str] | None = None) -> Sequen
     return said[last:]
 
 
-def _named(steps: Sequence[tuple[str | None, str | None]]) -> list[str]:
-    """Functions with their modules, as a debugger writes them."""
-    return [
-        f"#{at} 0x0000 {name or '??'} ({module})" if module else f"#{at} 0x0000 in {name}"
-        for at, (name, module) in enumerate(steps)
-    ]
-
-
 def _of_samba(lines: Sequence[str]) -> Told:
     """It panics of itself, too, where it finds its memory damaged."""
     head = _SAMBA.fullmatch(lines[0].rstrip())
@@ -138,8 +131,8 @@ def _of_frr(lines: Sequence[str]) -> Told:
     code = _number(_FRR, lines)
     called = next((at for at, line in enumerate(lines) if _FRR_SIGNAL.match(line)), 0)
     steps = [found for line in lines[called:] if (found := _FRR_STEP.match(line))]
-    named = [(None if step["function"] == "?" else step["function"], step["module"]) for step in steps]
-    return code, f"FRR received {code}", _named(named) or _printed(lines)
+    named = [Step(None if step["function"] == "?" else step["function"], step["module"]) for step in steps]
+    return code, f"FRR received {code}", written(named) or _printed(lines)
 
 
 def _of_gluster(lines: Sequence[str]) -> Told:
@@ -157,7 +150,11 @@ def _of_zabbix(lines: Sequence[str]) -> Told:
     code = _number(_ZABBIX, lines)
     steps = [found for line in lines if (found := _ZABBIX_STEP.match(line))]
     own = next((at + 1 for at, step in enumerate(steps) if "/libc." in step["module"] and not step["function"]), 0)
-    return code, f"Zabbix received {code}", _named([(step["function"] or None, step["module"]) for step in steps[own:]])
+    return (
+        code,
+        f"Zabbix received {code}",
+        written(Step(step["function"] or None, step["module"]) for step in steps[own:]),
+    )
 
 
 def _of_swan(lines: Sequence[str]) -> Told:
@@ -165,19 +162,17 @@ def _of_swan(lines: Sequence[str]) -> Told:
     code = _number(_SWAN, lines)
     steps = [found for line in lines if (found := _SWAN_STEP.match(line))]
     own = next((at + 1 for at, step in enumerate(steps) if "/libc" in step["module"] and not step["function"]), 0)
-    told = [
-        f"#{at} 0x0000 {step['function']} ({step['module']})"
-        if step["function"]
-        else f"#{at} 0x0000  ({step['module']}+{max(int(step['at'], 16) - int(step['base'], 16), 0):#x})"
-        for at, step in enumerate(steps[own:])
-    ]
-    return code, f"strongSwan received {code}", told
+    told = (
+        Step(step["function"] or None, step["module"], max(int(step["at"], 16) - int(step["base"], 16), 0))
+        for step in steps[own:]
+    )
+    return code, f"strongSwan received {code}", written(told)
 
 
 def _of_oracle(lines: Sequence[str]) -> Told:
     head = _ORACLE.fullmatch(lines[0].rstrip())
     code = (head["code"] if head["code"] != "ACCESS_VIOLATION" else "0xc0000005") if head else None
-    return code, lines[0].strip(), _named([(head["function"] if head else None, "oracle")])
+    return code, lines[0].strip(), written([Step(head["function"] if head else None, "oracle")])
 
 
 def _of_office(lines: Sequence[str]) -> Told:
@@ -194,9 +189,9 @@ def _of_abseil(lines: Sequence[str]) -> Told:
     """Where the signal came tells it first; then the stack, with the handler's frame, which has no name."""
     head = _ABSEIL.fullmatch(lines[0].rstrip())
     steps = [found["function"] for line in lines if (found := _ABSEIL_STEP.match(line))]
-    named = [(name.removeprefix(_NO_NAME).strip(), None) for name in steps if name != _NO_NAME]
+    named = [Step(name.removeprefix(_NO_NAME).strip()) for name in steps if name != _NO_NAME]
     unique = [step for at, step in enumerate(named) if not at or step != named[at - 1]]
-    return head["signal"] if head else None, lines[0].strip(), _named(unique)
+    return head["signal"] if head else None, lines[0].strip(), written(unique)
 
 
 FORMS = (

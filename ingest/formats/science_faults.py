@@ -11,6 +11,7 @@ from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats.caught_signals import Told, below_handler
+from ingest.formats.named_steps import Step, written
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
 
@@ -62,34 +63,20 @@ _TIKV = re.compile(
 MARKS = ("forrtl: ", " detected at ", "*** Break *** ", " on shard ", " received, aborting Aerospike", "[FATAL] [")
 
 
-def _place(function: str | None, module: str | None) -> str:
-    """A step as a debugger writes it."""
-    return f"{function or '??'} ({module})" if module else f"in {function}"
-
-
 def _of_fortran(lines: Sequence[str]) -> Told:
     """Innermost first, below the C library's code that called the handler."""
     head = _FORTRAN.fullmatch(lines[0].rstrip())
     steps = [found for line in lines[1:] if (found := _FORTRAN_STEP.match(line)) and found["module"] != "Image"]
     own = next((at + 1 for at, step in enumerate(steps[:3]) if _OF_LIBC.match(step["module"])), 0)
-    named = [(None if step["function"] == _NOT_KNOWN else step["function"], step["module"]) for step in steps[own:]]
-    return (
-        head["signal"] if head else None,
-        lines[0].strip(),
-        [f"#{at} 0x0000 {_place(*one)}" for at, one in enumerate(named)],
-    )
+    named = (Step(None if step["function"] == _NOT_KNOWN else step["function"], step["module"]) for step in steps[own:])
+    return head["signal"] if head else None, lines[0].strip(), written(named)
 
 
 def _of_matlab(lines: Sequence[str]) -> Told:
     head = _MATLAB.fullmatch(lines[0].rstrip())
     steps = [found for line in lines if (found := _MATLAB_STEP.match(line))]
-    told = [
-        f"#{at} 0x0000 {_place(step['function'], step['module'])}"
-        if step["function"]
-        else f"#{at} 0x0000  ({step['module']}+{int(step['offset']):#x})"
-        for at, step in enumerate(steps)
-    ]
-    return _MATLAB_CODES[head["what"]] if head else None, lines[0].strip(), told
+    told = (Step(step["function"], step["module"], int(step["offset"])) for step in steps)
+    return _MATLAB_CODES[head["what"]] if head else None, lines[0].strip(), written(told)
 
 
 def _of_root(lines: Sequence[str]) -> Told:
@@ -103,7 +90,7 @@ def _of_root(lines: Sequence[str]) -> Told:
 def _of_scylla(lines: Sequence[str]) -> Told:
     head = _SCYLLA.fullmatch(lines[0].rstrip())
     code = (signal_of(head["word"]) if head["word"] else "SIGABRT") if head else None
-    return code, f"ScyllaDB received {code}", ["#0 0x0000 ?? (scylla)"]
+    return code, f"ScyllaDB received {code}", written([Step(None, "scylla")])
 
 
 def _of_aerospike(lines: Sequence[str]) -> Told:

@@ -48,7 +48,7 @@ There was a crash.
 This is the entire stack trace of all threads:
 ===========================================================
 #0  0x00007f1a2b3c4d5e in wait4 () from /lib64/libc.so.6
-#1  0x00007f1a2b3c6d5e in TUnixSystem::StackTrace() () from /opt/root/lib/libCore.so
+#1  0x00007f1a2b3c6d5e in TUnixSystem::StackTrace() () from /opt/cern/lib/libCore.so
 #2  <signal handler called>
 #3  0x00007f1a1b3c4d5e in push (this=0x0) from /opt/relay
 #4  0x00007f1a1b3c5d5e in main () from /opt/relay

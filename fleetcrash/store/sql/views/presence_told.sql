@@ -20,7 +20,7 @@ held_up AS (
 followed AS (
   SELECT
     *, lag(beat_at) OVER of_host + INTERVAL 750 SECOND AS silent_at, lag(known_at) OVER of_host AS last_known,
-    min(known_at) OVER (PARTITION BY host_id ORDER BY beat_at DESC ROWS UNBOUNDED PRECEDING) AS heard_known
+    min(known_at) OVER (PARTITION BY host_id ORDER BY beat_at DESC ROWS UNBOUNDED PRECEDING) AS again_known
   FROM beats SEMI JOIN held_up USING (host_id)
   WINDOW of_host AS (PARTITION BY host_id ORDER BY beat_at)
 ),
@@ -31,7 +31,7 @@ marked AS (
   SELECT
     host_id, beat_at, known_at, coalesce(
       beat_at > silent_at
-        OR heard_known > date_trunc('minute', greatest(silent_at, last_known) + INTERVAL '59.999999 seconds'), true
+        OR again_known > date_trunc('minute', greatest(silent_at, last_known) + INTERVAL '59.999999 seconds'), true
     )
   FROM followed
 ),
