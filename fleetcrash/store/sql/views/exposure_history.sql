@@ -1,15 +1,12 @@
 -- What was known of exposure, and when: one row per install and version of its end. From since_known (null: from
 -- when the install was known) until superseded_known (null: until now) exposure was held to be half-open
 -- [exposed_from, exposed_until), or without an end. Of the ends known at a time the earliest counts: a removal, or
--- a later install of the same slot, once it is known that it is the same.
+-- a later install of the same slot.
 WITH followed AS (
   SELECT
     *,
     lead(placed_at) OVER slot AS next_at,
-    CASE
-      WHEN lead(update_id) OVER slot = update_id THEN lead(known_at) OVER slot
-      WHEN lead(update_id) OVER slot IS NOT NULL THEN greatest(slot_known, lead(slot_known) OVER slot)
-    END AS next_known,
+    lead(known_at) OVER slot AS next_known,
     min(known_at) OVER (slot ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING) AS further_known
   FROM steps
   WINDOW slot AS (PARTITION BY host_id, slot_kind, channel, action ORDER BY placed_at, order_at, update_id)
@@ -26,10 +23,7 @@ installed AS (
 ),
 -- One end, nearly always. The rest: removals, and installs that were told in another order than they happened.
 ends AS (
-  SELECT
-    installed.host_id, installed.update_id, installed.placed_at, later.placed_at AS end_at,
-    CASE WHEN later.update_id = installed.update_id THEN later.known_at
-      ELSE greatest(installed.slot_known, later.slot_known) END AS end_known
+  SELECT installed.host_id, installed.update_id, installed.placed_at, later.placed_at AS end_at, later.known_at AS end_known
   FROM installed JOIN followed AS later
     ON installed.several_ends
     AND later.host_id = installed.host_id

@@ -3,7 +3,7 @@
 -- An update whose version is not written as the host's own row of the inventory writes it, v44 beside 7.11.18110, tells
 -- nothing of the host: some catalogues number updates by themselves.
 -- Nothing is applied backwards: before its first row a host has no span. valid_until is null for the last;
--- known_from: from when we knew of the change, and of an install by which update.
+-- known_from: from when we knew of the change.
 WITH changed AS (
   SELECT
     host_id, known_at AS valid_from, known_at AS known_from, 0 AS rank, true AS whole,
@@ -12,8 +12,7 @@ WITH changed AS (
   FROM lake_host AS row_of_host WHERE known_at <= getvariable('as_of')
   UNION ALL BY NAME
   SELECT
-    installs.host_id, installs.placed_at AS valid_from, greatest(installs.known_at, updates.known_at) AS known_from,
-    1 AS rank, false AS whole,
+    installs.host_id, installs.placed_at AS valid_from, installs.known_at AS known_from, 1 AS rank, false AS whole,
     installs.update_id AS tie,
     CASE WHEN updates.kind = 'agent' THEN updates.version END AS agent_version,
     CASE WHEN updates.kind = 'os_patch' THEN updates.version END AS os_build

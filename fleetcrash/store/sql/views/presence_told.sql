@@ -5,44 +5,21 @@
 -- between. A session of which no end is known is not taken to overlap a later one, since its end may be told late. What
 -- beats say within a session is that session's, and silence ends it where it has no end; what is left of beats before
 -- or behind it counts by itself where that is more than 750 seconds.
--- Beats that were held up do not undo a silence that was known before they came: they are a stretch of their own.
--- A session that is told before it begins, by a clock that is ahead, began when it was told.
 WITH beats AS (
   SELECT host_id, least("at", min(known_at)) AS beat_at, min(known_at) AS known_at FROM lake_heartbeat
   WHERE known_at <= getvariable('as_of')
   GROUP BY host_id, "at"
 ),
--- Hosts of which some came later than usual; it takes half as long again to say where that makes a stretch.
-held_up AS (
-  SELECT DISTINCT host_id FROM lake_heartbeat
-  WHERE known_at > "at" + INTERVAL 1 MINUTE AND known_at <= getvariable('as_of')
-),
-followed AS (
-  SELECT
-    *, lag(beat_at) OVER of_host + INTERVAL 750 SECOND AS silent_at, lag(known_at) OVER of_host AS last_known,
-    min(known_at) OVER (PARTITION BY host_id ORDER BY beat_at DESC ROWS UNBOUNDED PRECEDING) AS again_known
-  FROM beats SEMI JOIN held_up USING (host_id)
-  WINDOW of_host AS (PARTITION BY host_id ORDER BY beat_at)
-),
 marked AS (
   SELECT *, coalesce(beat_at - lag(beat_at) OVER (PARTITION BY host_id ORDER BY beat_at) > INTERVAL 750 SECOND, true) AS opens
-  FROM beats ANTI JOIN held_up USING (host_id)
-  UNION ALL
-  SELECT
-    host_id, beat_at, known_at, coalesce(
-      beat_at > silent_at
-        OR again_known > date_trunc('minute', greatest(silent_at, last_known) + INTERVAL '59.999999 seconds'), true
-    )
-  FROM followed
+  FROM beats
 ),
 numbered AS (
   SELECT *, count(*) FILTER (opens) OVER (PARTITION BY host_id ORDER BY beat_at ROWS UNBOUNDED PRECEDING) AS stretch
   FROM marked
 ),
 folded AS MATERIALIZED (
-  SELECT
-    host_id, min(beat_at) AS online_from, max(beat_at) AS last_beat, min(known_at) AS since_known,
-    greatest(max(beat_at) + INTERVAL 750 SECOND, arg_max(known_at, beat_at)) AS silence_known
+  SELECT host_id, min(beat_at) AS online_from, max(beat_at) AS last_beat, min(known_at) AS since_known
   FROM numbered GROUP BY host_id, stretch
 ),
 -- Of what was said of a session the newest counts, and from when that was first said: saying it again changes nothing.
@@ -66,11 +43,11 @@ stated AS (
 ),
 looked_at AS MATERIALIZED (
   SELECT
-    host_id, least(online_from, since_known) AS online_from, since_known,
-    CASE WHEN left_at <= getvariable('as_of') - INTERVAL 10 MINUTE THEN left_at END AS online_until,
-    CASE WHEN left_at <= getvariable('as_of') - INTERVAL 10 MINUTE
-      THEN greatest(left_at + INTERVAL 10 MINUTE, gone_known) END AS gone_known
-  FROM (SELECT *, online_until - (online_from - least(online_from, since_known)) AS left_at FROM stated) AS by_our_clock
+    host_id, online_from, since_known,
+    CASE WHEN online_until <= getvariable('as_of') - INTERVAL 10 MINUTE THEN online_until END AS online_until,
+    CASE WHEN online_until <= getvariable('as_of') - INTERVAL 10 MINUTE
+      THEN greatest(online_until + INTERVAL 10 MINUTE, gone_known) END AS gone_known
+  FROM stated
 ),
 -- Hosts to look at again: that beat, or have sessions that overlap, of which one overlaps the next. Numbers for hosts
 -- are sorted faster than their names; two hosts of one number may be here without a reason.
@@ -119,7 +96,7 @@ heard AS (
     sequenced.host_id, sequenced.online_from, any_value(sequenced.online_until) AS online_until,
     any_value(sequenced.since_known) AS since_known, any_value(sequenced.gone_known) AS gone_known,
     any_value(sequenced.next_from) AS next_from, min(beaten.since_known) AS heard_known,
-    min(beaten.last_beat) AS first_silence, min(beaten.silence_known) AS silence_known,
+    min(beaten.last_beat) AS first_silence,
     max(CASE
       WHEN beaten.last_beat > sequenced.online_until THEN sequenced.online_until ELSE beaten.last_beat
     END) AS last_within
@@ -136,7 +113,7 @@ joined AS MATERIALIZED (
   SELECT
     host_id, online_from, least(since_known, greatest(online_from, heard_known)) AS since_known,
     CASE WHEN is_silent THEN first_silence ELSE online_until END AS online_until,
-    CASE WHEN is_silent THEN silence_known
+    CASE WHEN is_silent THEN first_silence + INTERVAL 750 SECOND
       WHEN online_until IS NOT NULL
       THEN greatest(online_until + INTERVAL 10 MINUTE, least(gone_known, last_within + INTERVAL 750 SECOND))
     END AS gone_known
@@ -144,18 +121,18 @@ joined AS MATERIALIZED (
     SELECT
       *,
       online_until IS NULL AND first_silence < coalesce(next_from, 'infinity')
-        AND silence_known <= getvariable('as_of') AS is_silent
+        AND first_silence + INTERVAL 750 SECOND <= getvariable('as_of') AS is_silent
     FROM heard
   ) AS ended
 ),
 cut AS (
   SELECT
-    host_id, online_from, last_beat, since_known, silence_known,
+    host_id, online_from, last_beat, since_known,
     CAST('-infinity' AS TIMESTAMPTZ) AS cut_from, online_from AS cut_until
   FROM beaten
   UNION ALL
   SELECT
-    beaten.host_id, beaten.online_from, last_beat, beaten.since_known, beaten.silence_known,
+    beaten.host_id, beaten.online_from, last_beat, beaten.since_known,
     joined.online_from, coalesce(joined.online_until, 'infinity')
   FROM beaten
   JOIN joined
@@ -164,16 +141,16 @@ cut AS (
 ),
 left_over AS (
   SELECT
-    host_id, last_beat, since_known, silence_known, count(*) OVER (PARTITION BY host_id, online_from) AS parts,
+    host_id, last_beat, since_known, count(*) OVER (PARTITION BY host_id, online_from) AS parts,
     max(cut_until) OVER (PARTITION BY host_id, online_from ORDER BY cut_from) AS online_from,
     lead(cut_from) OVER (PARTITION BY host_id, online_from ORDER BY cut_from) AS cut_at
   FROM cut
 ),
 beating AS (
-  SELECT host_id, online_from, last_beat, since_known, silence_known, CAST(NULL AS TIMESTAMPTZ) AS cut_at
+  SELECT host_id, online_from, last_beat, since_known, CAST(NULL AS TIMESTAMPTZ) AS cut_at
   FROM folded ANTI JOIN sat USING (host_id)
   UNION ALL
-  SELECT host_id, online_from, last_beat, since_known, silence_known, cut_at
+  SELECT host_id, online_from, last_beat, since_known, cut_at
   FROM left_over
   WHERE parts = 1 OR coalesce(cut_at, last_beat) > online_from + INTERVAL 750 SECOND
 )
@@ -188,10 +165,10 @@ SELECT
   host_id, online_from, since_known, false,
   CASE
     WHEN cut_at IS NOT NULL THEN cut_at
-    WHEN silence_known <= getvariable('as_of') THEN last_beat
+    WHEN last_beat + INTERVAL 750 SECOND <= getvariable('as_of') THEN last_beat
   END,
   CASE
     WHEN cut_at IS NOT NULL THEN greatest(cut_at, since_known)
-    WHEN silence_known <= getvariable('as_of') THEN silence_known
+    WHEN last_beat + INTERVAL 750 SECOND <= getvariable('as_of') THEN last_beat + INTERVAL 750 SECOND
   END
 FROM beating
