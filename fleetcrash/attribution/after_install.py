@@ -24,9 +24,13 @@ from fleetcrash.attribution.witnesses import step_below
 _MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0, 5120.0, 20480.0])
 _SPREAD = 1.1
 _STRUCK = 0.3
-# Or, of one fault in seven, a timer runs out: from one of these times on, within a quarter or a twentieth of it.
-_TIMER_FROM_S = np.concatenate([np.geomspace(600, 72_000, 35), np.geomspace(600, 82_000, 167)])
-_TIMER_UNTIL_S = np.concatenate([1.25 * _TIMER_FROM_S[:35], 1.05 * _TIMER_FROM_S[35:]])
+# Or, of one fault in seven, a timer runs out: at one of these times, to a twentieth; or at about one, sooner here
+# and later there, lognormal as well. Far from it nobody is likelier than another: by so much of what it is at its time.
+_TIMER_S, _TO_A_TWENTIETH = np.geomspace(600, 82_000, 167), 1.05
+_ABOUT_S = np.concatenate([np.geomspace(600, 72_000, 14), np.geomspace(600, 72_000, 33)])
+_ABOUT_SPREAD = np.repeat([0.35, 0.15], [14, 33])
+_AT_LEAST = 1e-3
+_TIMERS = len(_TIMER_S) + len(_ABOUT_S)
 _BY_TIMER = 1 / 7
 _LIKELY = 0.2  # of the hosts that were struck, so many were in the time of a timer that is worth asking about
 # One event in twenty is of something else, and of the hosts without a record of the install one in ten has it all the
@@ -84,11 +88,8 @@ def log_of_delays(found: ByDelay, since_release_s: Floats) -> Floats:
     if not found.struck.any():
         return np.zeros(0)
     age_s = np.where(found.had, found.age_s + _STEP_S / 2, since_release_s)
-    struck_at_s = age_s[found.struck > 0]
-    in_time = (struck_at_s[:, None] >= _TIMER_FROM_S) & (struck_at_s[:, None] < _TIMER_UNTIL_S)
-    likely = np.flatnonzero(in_time.mean(0) >= _LIKELY)
-    by_timer = (age_s[:, None] >= _TIMER_FROM_S[likely]) & (age_s[:, None] < _TIMER_UNTIL_S[likely])
-    of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * np.hstack([hazard(age_s), by_timer])
+    by_timer = _of_timers(age_s, age_s[found.struck > 0])
+    of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * np.hstack([hazard(age_s, _MEDIAN_S, _SPREAD), by_timer])
     starts = np.flatnonzero(np.diff(found.event, prepend=-1))
     struck = np.add.reduceat(of_host * found.struck[:, None], starts)
     beside = np.add.reduceat(of_host * found.hosts[:, None], starts)
@@ -97,16 +98,32 @@ def log_of_delays(found: ByDelay, since_release_s: Floats) -> Floats:
     more = np.divide(struck * hosts, beside, out=np.ones_like(struck), where=beside > 0)
     said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * more), axis=0)
     of_medians = np.full(len(_MEDIAN_S), np.log((1.0 - _BY_TIMER) / len(_MEDIAN_S)))
-    of_timers = np.full(len(likely), np.log(_BY_TIMER / len(_TIMER_FROM_S)))
+    of_timers = np.full(by_timer.shape[1], np.log(_BY_TIMER / _TIMERS))
     return np.logaddexp.reduce(said + np.append(of_medians, of_timers), axis=1)
 
 
-def hazard(age_s: Floats) -> Floats:
+def _of_timers(age_s: Floats, struck_at_s: Floats) -> Floats:
+    """(n, timers) how each of the timers that are worth asking about strikes hosts at each age, against its other ages.
+
+    Args:
+        struck_at_s: (events,) ages of those that were struck.
+    """
+    from_s = np.append(_TIMER_S, _ABOUT_S * np.exp(-_ABOUT_SPREAD))
+    until_s = np.append(_TIMER_S * _TO_A_TWENTIETH, _ABOUT_S * np.exp(_ABOUT_SPREAD))
+    in_time = (struck_at_s[:, None] >= from_s) & (struck_at_s[:, None] < until_s)
+    exact, about = np.split(in_time.mean(0) >= _LIKELY, [len(_TIMER_S)])
+    at_once = (age_s[:, None] >= _TIMER_S[exact]) & (age_s[:, None] < _TIMER_S[exact] * _TO_A_TWENTIETH)
+    at, spread = _ABOUT_S[about], _ABOUT_SPREAD[about]
+    some_time = hazard(age_s, at, spread) + _AT_LEAST * hazard(at, at, spread).diagonal()
+    return np.hstack([at_once, some_time])
+
+
+def hazard(age_s: Floats, median_s: Floats, spread: Floats | float) -> Floats:
     """(n, medians) rate at which hosts are struck so many seconds after the install, per second."""
     few, which = np.unique(np.maximum(age_s, _STEP_S / 2), return_inverse=True)  # they come in steps
     age = few[:, None]
-    deviation = np.log(age / _MEDIAN_S) / _SPREAD
-    density = np.exp(-0.5 * deviation**2) / (age * _SPREAD * math.sqrt(2.0 * math.pi))
+    deviation = np.log(age / median_s) / spread
+    density = np.exp(-0.5 * deviation**2) / (age * spread * math.sqrt(2.0 * math.pi))
     struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
     answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
     return answer[which]

@@ -152,7 +152,7 @@ class Statement:
         if (
             judgement.update is not None
             and released is not None
-            and not (judgement.is_known or judgement.is_told_by_hosts)
+            and not (judgement.is_known or judgement.is_told_by_hosts or judgement.is_told_by_delay)
             and self._was_cleared(tick, judgement.update, released)
         ):
             return replace(judgement, kind=self.kind, update=None)
@@ -175,7 +175,8 @@ class Statement:
         """Whether an update was there, and never named, when it was said for a quarter of an hour that none did it.
 
         As hosts that crashed are gone and the day goes by, a rise that lasts for hours fits its beginning less and
-        less, and an update that may act at each age in its own way fits ever better.
+        less, and an update that may act at each age in its own way fits ever better. Which hosts are struck does not
+        follow how long they have had it for that.
         """
         if any(turn.update == update for turn in self.history):
             return False

@@ -52,6 +52,7 @@ _LOG_PER_LATE_BOOT = 0.5
 # By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
 # not online yesterday either, and lack whatever else came then.
 _LOG_PER_EVENT = 0.2
+_LOG_BY_DELAY = 2.0 * LOG_THOUSAND  # by how long after their installs hosts are struck, against "no update"
 
 
 # Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time
@@ -68,6 +69,9 @@ class Hosts(Protocol):
         Args:
             onset: the minute in which the best wave began, if there is one.
         """
+
+    def by_delay(self, update: int) -> float:
+        """What it says for the update how long after its install each host was struck."""
 
     def is_alone_at_boots(self, update: int) -> bool:
         """Of one that strikes at boots hours later, whether hosts tell it from all else that the struck ones have."""
@@ -119,6 +123,8 @@ class Judgement:
         is_known: another incident names the named update, which is behind these events, too.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
+        is_told_by_delay: hosts are struck as long after they got the named update as a fault would have it, whenever
+            that is; so clearly that it may be named after "no update" was said.
         unweighed: updates that may be behind it without being on trial; see ``missing_installs`` and ``older``.
         lacks: why the likeliest is not named, if there is more to say than that it is not likely enough.
     """
@@ -132,6 +138,7 @@ class Judgement:
     is_doubted: bool = False
     is_known: bool = False
     is_told_by_hosts: bool = False
+    is_told_by_delay: bool = False
     unweighed: tuple[int, ...] = ()
     lacks: Lack | None = None
 
@@ -222,9 +229,10 @@ def judge(
     if named is None:
         kind = _without_name(odds, minutes_open, before, is_acquitted, hosts)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
-    by_hosts = False
+    by_hosts = by_delay = False
     if named is not None and contrast is not None:
         by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
+        by_delay = named_before is None and before is not Kind.UNDETERMINED and hosts.by_delay(named) >= _LOG_BY_DELAY
     probabilities = odds.probabilities.copy()
     if named is None and twins:
         probabilities[twins] = probabilities[twins].mean()
@@ -240,6 +248,7 @@ def judge(
         is_doubted=lacks is Lack.WITNESSES,
         is_known=odds.is_known and named is not None,
         is_told_by_hosts=by_hosts,
+        is_told_by_delay=by_delay,
         lacks=lacks,
     )
 

@@ -20,13 +20,18 @@ HOSTS = 400
 PUSHED_AT = 2000
 
 
-def delays(random: np.random.Generator, struck_at: Callable[[np.ndarray], np.ndarray]) -> ByDelay:
-    """A push that reaches hosts within minutes, one in fifty never telling, and when some of them are struck."""
-    installed = random.lognormal(np.log(75), 0.7, HOSTS)
-    at_s = np.where(random.random(HOSTS) < 0.15, struck_at(installed), np.inf)
-    installed[random.random(HOSTS) < 0.02] = 1e9
+def delays(
+    random: np.random.Generator, struck_at: Callable[[np.ndarray], np.ndarray], *, within_an_hour: bool = False
+) -> ByDelay:
+    """A push that reaches hosts within minutes, one in fifty never telling, and when some of them are struck.
+
+    Or one that takes an hour, to four times as many.
+    """
+    installed = random.uniform(0, 3600, 4 * HOSTS) if within_an_hour else random.lognormal(np.log(75), 0.7, HOSTS)
+    at_s = np.where(random.random(len(installed)) < 0.15, struck_at(installed), np.inf)
+    installed[random.random(len(installed)) < 0.02] = 1e9
     rows: list[tuple[int, bool, int, int, int]] = []
-    alive = np.ones(HOSTS, bool)
+    alive = np.ones(len(installed), bool)
     for number, host in enumerate(np.argsort(at_s)[: int(np.isfinite(at_s).sum())]):
         age = at_s[host] - installed[alive]
         ages, hosts = np.unique(np.where(age >= 0, age // 10 * 10, -1), return_counts=True)
@@ -62,6 +67,28 @@ def test_a_fault_of_a_push_to_everybody_is_told_by_how_long_after_their_installs
         told_by(delays(random, lambda had: had + random.lognormal(np.log(median_s), 0.8, len(had)))) for _ in range(40)
     ]
     assert np.mean(np.array(told) >= np.log(100)) >= least
+
+
+def some_hours_later(random: np.random.Generator, hosts: int) -> np.ndarray:
+    return random.normal(3.2 * 3600, 25 * 60, hosts)
+
+
+def test_so_is_a_fault_that_waits_for_some_hours_here_less_and_there_more():
+    random = np.random.default_rng(9)
+    told = [
+        told_by(delays(random, lambda had: had + some_hours_later(random, len(had)), within_an_hour=True))
+        for _ in range(20)
+    ]
+    assert np.mean(np.array(told) >= np.log(100)) >= 0.9
+
+
+def test_what_begins_by_itself_some_hours_after_a_push_is_hardly_ever_taken_for_a_fault():
+    random, draws = np.random.default_rng(10), 40
+    told = [
+        told_by(delays(random, lambda had: some_hours_later(random, len(had)), within_an_hour=True))
+        for _ in range(draws)
+    ]
+    assert (np.array(told) >= np.log(100)).sum() <= draws / 100 + 2.5 * np.sqrt(draws / 100)
 
 
 def test_nothing_is_told_where_all_have_had_it_as_long():

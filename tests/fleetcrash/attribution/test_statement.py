@@ -88,12 +88,12 @@ def test_but_one_that_was_named_before_may_be_again():
     assert said.weigh(200 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), ON_TRIAL, 90).update == FIRST
 
 
-@pytest.mark.parametrize("known", [{"is_known": True}, {"is_told_by_hosts": True}], ids=["elsewhere", "by hosts"])
-def test_so_may_one_that_another_incident_names_or_that_the_hosts_without_it_tell(known):
+@pytest.mark.parametrize("known", ["is_known", "is_told_by_hosts", "is_told_by_delay"])
+def test_so_may_one_that_another_incident_names_or_that_hosts_tell(known):
     said = Statement(100)
     said.record(100, judgement(Kind.NO_UPDATE), None)
     said.record(150, judgement(Kind.CANNOT_SEPARATE), None)
-    assert said.weigh(200, replace(judgement(Kind.UPDATE, FIRST), **known), ON_TRIAL, 90).update == FIRST
+    assert said.weigh(200, replace(judgement(Kind.UPDATE, FIRST), **{known: True}), ON_TRIAL, 90).update == FIRST
 
 
 def test_another_name_is_taken_after_five_minutes(named):

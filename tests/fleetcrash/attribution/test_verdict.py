@@ -59,9 +59,17 @@ def weigh(
 
 
 def judge(
-    odds, *, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False, with_one=lambda *_: 0, **case
+    odds,
+    *,
+    is_doubtful=lambda *_: False,
+    by_delay=lambda _: 0.0,
+    is_alone_at_boots=lambda _: False,
+    with_one=lambda *_: 0,
+    **case,
 ) -> Judgement:
-    hosts = SimpleNamespace(is_doubtful=is_doubtful, is_alone_at_boots=is_alone_at_boots, struck_with_one=with_one)
+    hosts = SimpleNamespace(
+        is_doubtful=is_doubtful, by_delay=by_delay, is_alone_at_boots=is_alone_at_boots, struck_with_one=with_one
+    )
     return verdict.judge(odds, cast(verdict.Hosts, hosts), **case)
 
 
@@ -777,6 +785,26 @@ def test_what_a_wave_explains_nearly_as_well_is_the_updates_only_where_hosts_wit
 ):
     later = partial(_judged, update_says=160.0, wave_says=154.0, onset=RELEASED + 90, minutes=JUDGING_MINUTES)
     assert later(contrast=contrast, named=named).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("before", "delay", "told"),
+    [
+        (Kind.NO_UPDATE, 14.0, True),
+        (Kind.CANNOT_SEPARATE, 14.0, True),
+        (Kind.NO_UPDATE, 13.0, False),
+        (Kind.UNDETERMINED, 14.0, False),
+    ],
+    ids=["after no update", "after a tie", "hardly", "at first, when it matters nothing"],
+)
+def test_that_hosts_are_struck_as_long_after_their_installs_as_others_is_kept_in_mind_against_no_update(
+    before, delay, told
+):
+    evidence, events = np.array([100.0]), np.zeros((OUTCOMES, 1, AGES, 1))
+    events[0, 0, 3, 0] = EVENTS
+    trial = Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None])
+    judged = _without_waves(trial, before=before, by_delay=lambda _: delay, contrast=lambda _: 0.0)
+    assert (judged.update, judged.is_told_by_delay) == (UPDATE, told)
 
 
 def test_without_installs_what_rose_with_the_release_is_the_updates():
