@@ -24,7 +24,8 @@ _FEW = 0.1  # hosts with and hosts without it must both be more, or it hardly te
 _MOST = 0.8  # of the hosts that crashed have it, or the fault does not need it
 _FEW_HOSTS = 10  # that are counted say little of how many have it
 _MOST_TIMES = 60  # that are told apart
-TOLD_BY_ATTRIBUTES = ("agent", "os_patch")
+_SET_BY = {"agent": CELL_ATTRIBUTES.index("agent_version"), "os_patch": CELL_ATTRIBUTES.index("os_build")}
+TOLD_BY_ATTRIBUTES = tuple(_SET_BY)
 """Kinds of which hosts are what they are by them: their version, or their build."""
 
 
@@ -69,7 +70,7 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
     np.add.at(counts, (beside.cell[counted], beside.other[counted]), weights * beside.change[counted])
     versions = members(version)
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
-        if news.suspects[other].kind in TOLD_BY_ATTRIBUTES:
+        if _is_told_by_attribute(news, other):
             continue
         picked = struck & (beside.other == other)
         share, cell = share_within(versions, kind, counts[:, -1], counts[:, other]), beside.cell[picked]
@@ -80,6 +81,14 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
         had = held[asked] > 0
         if had.mean() >= _MOST:
             yield Other(other, had, counts[:, -1], counts[:, other])
+
+
+def _is_told_by_attribute(news: News, update: int) -> bool:
+    """Whether hosts with an update are known by their version or build; of some catalogues' numbers they are not."""
+    suspect = news.suspects[update]
+    if suspect.kind not in _SET_BY or suspect.version is None:
+        return False
+    return any(cell.attributes[_SET_BY[suspect.kind]] == suspect.version for cell in news.cells)
 
 
 def share_that_had(

@@ -33,12 +33,14 @@ def world(
     servers: tuple[bool, bool] = (False, False),
     *,
     spared_got_it: int = GOT_BAD,
+    patch: str | None = "22631.3880",
 ) -> World:
     """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late.
 
     Args:
         versions, servers: the OS's version, and whether they are servers, of those that crash, and of the others.
         spared_got_it: when the others get what is bad.
+        patch: the version of the OS patch, and of all else.
     """
     half = hosts[::2]
     installs = [
@@ -57,12 +59,13 @@ def world(
                 "host_id": host,
                 "os_type": "windows",
                 "os_version": versions[number % 2],
+                "os_build": "22631.3447",
                 "always_on": servers[number % 2],
             }
             for number, host in enumerate(hosts)
         ],
         "update": [
-            {"update_id": name, "kind": kind, "channel": CHANNELS.get(name), "released_at": at(0)}
+            {"update_id": name, "kind": kind, "version": patch, "channel": CHANNELS.get(name), "released_at": at(0)}
             for name, kind in KINDS.items()
         ],
         "session": [{"host_id": host, "online_from": at(-600), "online_until": None} for host in hosts],
@@ -92,10 +95,13 @@ def asked(empty_lake):
 
 def _told(news: News, minute: int) -> dict[str, tuple[float, float]]:
     names = [suspect.update_id for suspect in news.suspects]
-    tick, windows = int(at(minute).timestamp()) // 60, [cell.os_type for cell in news.cells].index("windows")
+    tick, windows = int(at(minute).timestamp()) // 60, np.array([cell.os_type == "windows" for cell in news.cells])
     hosts = np.array(HOSTS[::2], dtype=object)
     found = others_had(news, names.index("bad"), tick, hosts)
-    return {names[one.update]: (one.with_it[windows] / one.hosts[windows], float(one.had.mean())) for one in found}
+    return {
+        names[one.update]: (one.with_it[windows].sum() / one.hosts[windows].sum(), float(one.had.mean()))
+        for one in found
+    }
 
 
 def test_what_most_that_crashed_had_and_not_all_have_is_told(asked):
@@ -119,6 +125,13 @@ def test_what_all_hosts_of_their_kind_have_tells_nobody_apart(versions, servers,
     hosts = [f"h{number}" for number in range(400)]
     with lake_of(world(hosts, versions, servers), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
         assert _told(read_news(engine), 120).keys() == told
+
+
+@pytest.mark.parametrize("patch", [None, "v57"], ids=["without a version", "numbered by the catalogue"])
+def test_so_does_a_patch_that_their_build_does_not_tell(patch, empty_lake):
+    hosts = [f"h{number}" for number in range(400)]
+    with lake_of(world(hosts, patch=patch), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+        assert _told(read_news(engine), 120).keys() == {"policy", "follows", "os"}
 
 
 def test_an_install_counts_from_when_it_was_known(asked):
