@@ -21,7 +21,7 @@ example.org/relay.(*Queue).Add(0xc000010018, 0x3)
 \t/src/relay/queue.go:21 +0x1d
 exit status 2
 """
-OOPS = OLD_OOPS.replace("sensor_open+0x44", "ring_open+0x68")
+OOPS = OLD_OOPS.replace("sensor_open", "ring_open").replace("[ 1234.", "[ 4321.")
 NOTICE = LINES["nginx"]
 SEGFAULT = "relay[78]: segfault at 8 ip 00007f3a5c001b2c sp 00007ffc0000a0b0 error 4 in queue.so[7f3a5c000000+5000]"
 
