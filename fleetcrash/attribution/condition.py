@@ -32,7 +32,8 @@ _UNKNOWN_SHARE = 0.5
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
 _LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs one more
 _OF_THREE = frozenset(("os_type", "agent_version", "model", "region", "ring"))
-_MOST_PAIRS = 3
+_MOST_ATTRIBUTES, _MOST_PAIRS = 3, 3
+_NARROWED = 2  # times: by a third attribute, and to versions within two bounds
 _SPARED = 0.1  # of as many events as there would be in those that it leaves out
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _SLIVER = 0.02
@@ -139,7 +140,10 @@ def find_condition(
     plainer = [one for one in candidates if one.told is not None]
     candidates += _within_reach(candidates, pairs, seen, mean)
     answers = _weigh(candidates, seen, mean)
-    answers += _weigh(_of_three(answers, candidates, seen.sum(0), mean.sum(0)), seen, mean)
+    for _ in range(_NARROWED):
+        narrower = _narrower(answers, candidates, seen.sum(0), mean.sum(0))
+        candidates += narrower
+        answers += _weigh(narrower, seen, mean)
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
@@ -151,10 +155,10 @@ def find_condition(
     return _earned(answers, given)
 
 
-def _of_three(
+def _narrower(
     answers: Sequence[_Answer], candidates: Sequence[Candidate], seen: Floats, mean: Floats
 ) -> list[Candidate]:
-    """The likeliest answers that name two attributes, with one more that spares whom it leaves out.
+    """The likeliest answers that name two attributes, with one more, or within two bounds, that spares whom it leaves out.
 
     That these are hit less is not enough: no fleet is so even that a part of a part is hit as often as another. Nor is
     it a version of a system: what of some came later is not counted, see ``late_strikes``.
@@ -162,24 +166,36 @@ def _of_three(
     Args:
         seen, mean: (C,) events, and events expected.
     """
-    told_by = {str(one.told): one for one in candidates if one.told is not None and one.told.keys() <= _OF_THREE}
-    singles = [one for one in told_by.values() if len(one.told or {}) == 1]
-    pairs: dict[bytes, Candidate] = {}
+    told_by = {_parts(one.told): one for one in candidates if one.told is not None and one.told.keys() <= _OF_THREE}
+    singles = [one for parts, one in told_by.items() if len(parts) == 1]
+    begun: dict[bytes, Candidate] = {}
     for answer in sorted(answers, key=lambda one: -one.log_weight):
-        pair = told_by.get(str(answer.told))
-        if pair is not None and len(pair.told or {}) == 2 and len(pairs) < _MOST_PAIRS:
-            pairs.setdefault(answer.hosts[1], pair)
-    found = []
-    for pair in pairs.values():
+        one = None if answer.told is None else told_by.get(_parts(answer.told))
+        if one is not None and len(one.told or {}) > 1 and len(begun) < _MOST_PAIRS:
+            begun.setdefault(answer.hosts[1], one)
+    found: dict[frozenset[tuple[str, str]], Candidate] = {}
+    for whole in begun.values():
         for one in singles:
-            told, mask = {**(pair.told or {}), **(one.told or {})}, pair.mask & one.mask
-            if len(told) < 3 or not mask.any():
-                continue
-            left_out = pair.mask & ~mask
+            both, mask = {**(whole.told or {}), **(one.told or {})}, whole.mask & one.mask
+            ((key, _),) = (one.told or {}).items()
+            if key in (whole.told or {}):
+                wider = told_by.get(_parts({key: (whole.told or {})[key]}))
+                if wider is None or (one.mask & ~wider.mask).any():
+                    continue
+            left_out = whole.mask & ~mask
             as_many = seen[mask].sum() * mean[left_out].sum() / max(mean[mask].sum(), 1e-9)
-            if left_out.any() and seen[left_out].sum() <= _SPARED * as_many:
-                found.append(Candidate(told, mask, pair.log_prior + one.log_prior + _LOG_PRIOR_THIRD))
-    return found
+            spares = mask.any() and left_out.any() and seen[left_out].sum() <= _SPARED * as_many
+            if spares and len(both) <= _MOST_ATTRIBUTES and _parts(both) not in told_by:
+                told = {name: both[name] for name in CELL_ATTRIBUTES if name in both}
+                found.setdefault(
+                    _parts(told), Candidate(told, mask, whole.log_prior + one.log_prior + _LOG_PRIOR_THIRD)
+                )
+    return list(found.values())
+
+
+def _parts(told: Condition | None) -> frozenset[tuple[str, str]]:
+    """What a condition asks for, whatever comes first."""
+    return frozenset((told or {}).items())
 
 
 def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:

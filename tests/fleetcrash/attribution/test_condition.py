@@ -85,6 +85,9 @@ PLANTED: list[Condition] = [
     {"os_type": "windows", "model": "m1", "region": "eu"},
     {"os_type": "linux", "agent_version": ">=7.11", "ring": "broad"},
     {"agent_version": "7.16.2", "model": "m1", "region": "us"},
+    {"agent_version": ">=7.11 <7.16", "model": "m1"},
+    {"os_type": "windows", "agent_version": ">=7.11 <7.16", "region": "eu"},
+    {"os_type": "linux", "agent_version": ">=7.11.18200 <7.16", "model": "m2"},
 ]
 
 
