@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,7 @@ def find_condition(
 def _narrower(
     answers: Sequence[_Answer], candidates: Sequence[Candidate], seen: Floats, mean: Floats
 ) -> list[Candidate]:
-    """The likeliest answers that name two attributes, with one more, or within two bounds, that spares whom it leaves out.
+    """The likeliest answers of two attributes, with one more or within two bounds, which spares whom it leaves out.
 
     That these are hit less is not enough: no fleet is so even that a part of a part is hit as often as another. Nor is
     it a version of a system: what of some came later is not counted, see ``late_strikes``.
@@ -170,26 +171,24 @@ def _narrower(
     singles = [one for parts, one in told_by.items() if len(parts) == 1]
     begun: dict[bytes, Candidate] = {}
     for answer in sorted(answers, key=lambda one: -one.log_weight):
-        one = None if answer.told is None else told_by.get(_parts(answer.told))
-        if one is not None and len(one.told or {}) > 1 and len(begun) < _MOST_PAIRS:
-            begun.setdefault(answer.hosts[1], one)
+        parts = _parts(answer.told)
+        if len(parts) > 1 and parts in told_by and len(begun) < _MOST_PAIRS:
+            begun.setdefault(answer.hosts[1], told_by[parts])
     found: dict[frozenset[tuple[str, str]], Candidate] = {}
-    for whole in begun.values():
-        for one in singles:
-            both, mask = {**(whole.told or {}), **(one.told or {})}, whole.mask & one.mask
-            ((key, _),) = (one.told or {}).items()
-            if key in (whole.told or {}):
-                wider = told_by.get(_parts({key: (whole.told or {})[key]}))
-                if wider is None or (one.mask & ~wider.mask).any():
-                    continue
-            left_out = whole.mask & ~mask
-            as_many = seen[mask].sum() * mean[left_out].sum() / max(mean[mask].sum(), 1e-9)
-            spares = mask.any() and left_out.any() and seen[left_out].sum() <= _SPARED * as_many
-            if spares and len(both) <= _MOST_ATTRIBUTES and _parts(both) not in told_by:
-                told = {name: both[name] for name in CELL_ATTRIBUTES if name in both}
-                found.setdefault(
-                    _parts(told), Candidate(told, mask, whole.log_prior + one.log_prior + _LOG_PRIOR_THIRD)
-                )
+    for whole, one in product(begun.values(), singles):
+        parts, mask = _parts(whole.told), whole.mask & one.mask
+        ((key, text),) = _parts(one.told)
+        if within := {part for part in parts if part[0] == key}:
+            wider = told_by.get(frozenset(within))
+            if wider is None or (one.mask & ~wider.mask).any():
+                continue
+        both = parts - within | {(key, text)}
+        left_out = whole.mask & ~mask
+        as_many = seen[mask].sum() * mean[left_out].sum() / max(mean[mask].sum(), 1e-9)
+        spares = mask.any() and left_out.any() and seen[left_out].sum() <= _SPARED * as_many
+        if spares and len(both) <= _MOST_ATTRIBUTES and both not in told_by:
+            told = dict(sorted(both, key=lambda part: CELL_ATTRIBUTES.index(part[0])))
+            found.setdefault(both, Candidate(told, mask, whole.log_prior + one.log_prior + _LOG_PRIOR_THIRD))
     return list(found.values())
 
 
