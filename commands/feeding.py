@@ -130,5 +130,5 @@ def _hints(report: LoadReport) -> Iterator[str]:
     """Hints beside the counts, a line each."""
     if report.left_out:
         more = f" and {len(report.left_out) - 3} more" if len(report.left_out) > 3 else ""
-        yield f"Files of no known format were left out: {', '.join(report.left_out[:3])}{more}."
+        yield f"Of no known format, and so left out: {', '.join(report.left_out[:3])}{more}."
     yield from report.advice

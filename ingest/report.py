@@ -60,7 +60,7 @@ class LoadReport:
     """The contract's ``load`` document.
 
     Attributes:
-        left_out: files in folders that have no known format.
+        left_out: files in folders that have no known format, and Delta tables.
         advice: for people, a line each; not part of the JSON document.
     """
 

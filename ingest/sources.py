@@ -29,7 +29,8 @@ STDIN = "-"
 TRUTH = "truth.json"  # beside the records of a simulated fleet; not a record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
-_TABLE = "_delta_log"  # a folder with this in it is a Delta table, as in a lake
+_TABLE = "_delta_log"  # a folder with this in it is a Delta table
+_OF_A_LAKE = {"batch", "quarantine"}  # a folder with these two tables in it is a lake
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Found:
     Attributes:
         sources: in the order in which they are loaded.
         problems: one line for each path that cannot be read.
-        left_out: files in folders that have no known format.
+        left_out: files in folders that have no known format, and Delta tables.
     """
 
     sources: list[Source]
@@ -149,7 +150,9 @@ class _Finder:
     def _add_folder(self, folder: Path) -> None:
         found, left_out, problems = len(self.found), len(self.left_out), len(self.problems)
         problems_of_abrt: dict[Path, bool] = {}
-        for path in _files_in(folder, lost=self._lost):
+        files, tables_of_others = _files_in(folder, lost=self._lost)
+        self.left_out += map(named, tables_of_others)
+        for path in files:
             is_of_problem = problems_of_abrt.get(path.parent)
             try:
                 if is_of_problem is None:
@@ -262,23 +265,28 @@ def _beginning_of(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[]
     return data, (lambda: blocks) if is_read_once else partial(blocks_of, path)
 
 
-def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> list[Path]:
-    """The files in a folder and the folders in it, except hidden ones, truth files and lakes.
+def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> tuple[list[Path], list[Path]]:
+    """The files in a folder and the folders in it, except hidden ones, truth files and lakes; and the Delta tables.
 
-    Links to folders are not followed, as they may lead back.
+    The files of a table are not among them: it may have replaced some. Links to folders are not followed, as they may
+    lead back.
 
     Args:
         lost: called for each folder that cannot be searched.
     """
     found: list[Path] = []
+    tables_found: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=lost):
-        if any(_is(Path(place) / name / _TABLE, Path.is_dir, if_unknown=False) for name in folders):
+        seen = [name for name in folders if not name.startswith(".")]
+        here = {name for name in seen if _is(Path(place) / name / _TABLE, Path.is_dir, if_unknown=False)}
+        if here >= _OF_A_LAKE:
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        tables_found += [Path(place) / name for name in here]
+        folders[:] = [name for name in seen if name not in here]
         found += [Path(place) / name for name in files if not name.startswith(".") and name != TRUTH]
     # A file that cannot be examined is reported when it is opened.
-    return sorted(path for path in found if _is(path, Path.is_file, if_unknown=True))
+    return sorted(path for path in found if _is(path, Path.is_file, if_unknown=True)), sorted(tables_found)
 
 
 def _is(path: Path, what: Callable[[Path], bool], *, if_unknown: bool) -> bool:

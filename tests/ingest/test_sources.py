@@ -18,8 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from fleetcrash.errors import BadArgument, UnreadableSource
+from fleetcrash.store import Lake
 from ingest import ndjson
 from ingest.load import load
 from ingest.opening import blocks_of
@@ -111,6 +113,21 @@ def test_a_folder_is_read_by_name_with_every_known_suffix(lake, tmp_path):
     assert (report.read, report.accepted, report.quarantined) == (6, 6, 0)
     assert (seen[-1].sources_done, seen[-1].bytes_done) == (5, seen[-1].bytes_total)
     assert seen[-1].read == 6
+
+
+def test_what_lies_beside_a_delta_table_is_loaded_and_what_lies_in_a_lake_is_not(lake, tmp_path):
+    folder = tmp_path / "in"
+    another = Lake.create(folder / "old" / "lake")
+    write(another.root / "kept.ndjson", [line("crash", crash_id="in a lake")])
+    write_deltalake(folder / "sales", pa.table({"amount": [1]}))
+    write(folder / "crashes.ndjson", [line("crash", crash_id="beside")])
+    (folder / "today").mkdir()
+    write(folder / "today" / "crashes.ndjson", [line("crash", crash_id="below")])
+    report = load(lake, [folder], now=NOW)
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"beside", "below"}
+    assert (report.read, report.left_out) == (2, (str(folder / "sales"),))
+    with pytest.raises(IncompleteLoad, match="holds nothing to load: no file"):
+        load(lake, [another.root], now=NOW)
 
 
 def test_a_name_that_is_no_utf8_is_spelled_out_and_its_file_read_like_any_other(lake, tmp_path):
