@@ -22,6 +22,7 @@ from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, kind_name, os
 from fleetcrash.attribution.impact import State
 
 _MOST_ROWS = 50
+_MOST_INCIDENTS = 2  # of each the state of every host is counted, and the cards are to stay in one row
 _ATTRIBUTES = {
     "os_version": "OS version",
     "os_build": "OS build",
@@ -133,11 +134,10 @@ def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
         if snapshot.fleet.get("has_installs")
         else Card("Installs and removals", "–", more="not known: no installs are recorded"),
     ]
-    incidents = snapshot.judgement.incidents if snapshot.judgement else ()
-    shown += [_state_card(feed, snapshot, host["host_id"], each) for each in incidents if each.update_id is not None][
-        :2
-    ]
-    return shown
+    judgement = snapshot.judgement
+    incidents = (*judgement.open, *judgement.closed) if judgement else ()
+    naming = [each for each in incidents if each.update_id is not None]
+    return shown + [_state_card(feed, snapshot, host["host_id"], each) for each in naming[:_MOST_INCIDENTS]]
 
 
 def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident) -> Card:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,6 +96,16 @@ def test_a_host_shows_what_happened_to_it(lake: Lake, view):
     assert online["x"]
     elsewhere = view("host", lake.root, id="host-02", os="linux")
     assert "None in the time range and the filters; 3 in all" in elsewhere.text
+
+
+def test_a_host_shows_its_state_in_the_open_incident_and_the_last_closed_not_in_the_oldest(tmp_path: Path, view):
+    lake = outage(tmp_path / "lake")
+    closed_at = {f"old-{hours}": (NOW - timedelta(hours=hours)).isoformat() for hours in (9, 8, 7)}
+    closed = [incident(incident_id=f"inc-{name}", update_id=name, closed_at=at) for name, at in closed_at.items()]
+    tick(lake, [*closed, incident()])
+    page = view("host", lake.root, id="host-02")
+    assert f"By {GUILTY} recovered its state in the incident" in page.text
+    assert re.findall(r"By (\S+)", page.text) == [GUILTY, "old-7"]
 
 
 def test_a_crash_report_is_shown_whole_and_as_text(lake: Lake, view):
