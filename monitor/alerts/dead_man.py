@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from monitor.alerts.config import DeadMan
+
+LOG = logging.getLogger("fleetcrash.alerts")
 
 
 class Trouble(StrEnum):
@@ -67,8 +70,14 @@ class Feed:
 
     @classmethod
     def from_text(cls, text: str | None) -> Feed:
-        """Read what ``as_text`` wrote; None: nothing was seen yet."""
-        return cls() if text is None else cls(**json.loads(text))
+        """Read what ``as_text`` wrote; None, or something else, such as of a later version: nothing was seen yet."""
+        try:
+            return cls(**json.loads(text or "{}"))
+        except (TypeError, ValueError):
+            LOG.error(
+                "alerts: what was known of the feed cannot be read; its end is told once it has been regular again"
+            )
+            return cls()
 
 
 @dataclass

@@ -96,6 +96,19 @@ def test_a_restart_does_not_forget_that_there_was_a_feed(watched, tmp_path, hook
     assert hook.events == [("dead-man-records", "opened")]
 
 
+@pytest.mark.parametrize("damage", ["{", "[]", "null", '{"newest": 1.0, "of_a_later_version": 2}'])
+def test_what_is_kept_of_the_feed_keeps_no_alert_back_where_it_cannot_be_read(watched, tmp_path, hook, clock, damage):
+    watched.alerting.outbox.set_meta("feed", damage)
+    watched.ended()
+    later = Watched(tmp_path, clock, webhook(hook))
+    later.found(incident())
+    later.sent()
+    assert hook.events == [("inc-1", "opened")]
+    later.minutes(clock, 20)
+    later.minutes(clock, 15, lag_s=None)
+    assert hook.events[1:] == [("dead-man-records", "opened")]
+
+
 def test_a_feed_that_ended_while_no_monitor_ran_is_told(watched, tmp_path, hook, clock):
     watched.minutes(clock, 20)
     watched.ended()
