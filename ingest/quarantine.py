@@ -33,6 +33,10 @@ from ingest.stamped import Stamped
 SCHEMA = 1
 SAMPLE_BYTES = 400
 
+# When what a replay has taken in is marked, by records and their bytes: the files that hold some are written anew, and
+# after a compaction each holds many batches, as of a collector that puts aside one a second.
+_MARKED_RECORDS, _MARKED_BYTES = 100_000, 32 << 20
+
 JSON = dict[str, Any]
 
 
@@ -75,6 +79,7 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         _check_held(lake, reason)
     lake.check_writable()
     counts, stay, sources = Counts(), 0, []
+    marks = _Marks(lake)
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=aware(now))
         bench.lake_view("quarantine")
@@ -87,10 +92,8 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
             if batch["is_stamped"]:
                 # The machine's clock may have been set back since; that of the door never goes back.
                 stamped_at = max(now, datetime.fromtimestamp(batch["put_aside_us"] / 1e6, tz=UTC))
-            bench.lake_view("quarantine")
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
             stay += len(aside)
-            marks = []
             for arrivals, places in _streams(
                 aside["source"][0].as_py(), aside["raw"].to_pylist(), stamped_at=stamped_at
             ):
@@ -100,12 +103,38 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
                     stay -= len(lines)
                     if lines:
                         sources.append(arrival.source)
-                        rows = aside.take([places[line] for line in lines]).select(["line", "raw"])
-                        marks.append(rows.append_column("replayed_by", repeated(named, len(rows))))
-            if marks:
-                # All at once, so that after a kill a replay reads the same stream and finds its batches by name.
-                lake.mark_replayed(pa.concat_tables(marks), of=batch["batch_id"])
+                        rows = aside.take([places[line] for line in lines]).select(["batch_id", "line", "raw"])
+                        marks.add(rows.append_column("replayed_by", repeated(named, len(rows))))
+            if marks.are_many:  # of whole batches: after a kill a replay finds by name what it took in of the same ones
+                marks.write()
+                bench.lake_view("quarantine")
+        marks.write()
     return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
+
+
+class _Marks:
+    """Marks of records that were taken in and are not marked in the quarantine yet."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._rows: list[pa.Table] = []
+        self._records = self._held_bytes = 0
+
+    @property
+    def are_many(self) -> bool:
+        return self._records >= _MARKED_RECORDS or self._held_bytes >= _MARKED_BYTES
+
+    def add(self, rows: pa.Table) -> None:
+        """Add some; see ``Lake.mark_replayed``."""
+        self._rows.append(rows)
+        self._records += len(rows)
+        self._held_bytes += rows.nbytes
+
+    def write(self) -> None:
+        """Mark the records."""
+        if self._rows:
+            self._lake.mark_replayed(pa.concat_tables(self._rows))
+        self._rows, self._records, self._held_bytes = [], 0, 0
 
 
 def _check_held(lake: Lake, reason: str) -> None:

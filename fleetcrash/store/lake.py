@@ -252,28 +252,21 @@ class Lake:
         are_shared = any(pa.types.is_dictionary(column.type) for column in rows.schema)
         return streamed(rows, self.schemas[table]) if are_shared else conformed(rows, self.schemas[table])
 
-    def mark_replayed(self, rows: pa.Table, *, of: str) -> None:
+    def mark_replayed(self, rows: pa.Table) -> None:
         """Mark records in the quarantine as taken in by a replay. Marking them again changes nothing.
 
         Args:
-            rows: their ``line`` and ``raw``, and as ``replayed_by`` the batch of the replay that took each in. Records
-                with equal line and bytes are all marked, with the first of their batches.
-            of: the batch that put them aside.
+            rows: their ``batch_id``, ``line`` and ``raw``, and as ``replayed_by`` the batch that took each in. Records
+                of a batch with equal line and bytes are all marked, with the first of these.
         Raises:
             LakeError: the quarantine cannot be written.
         """
-        same = "held.batch_id = taken.batch_id AND held.line = taken.line AND held.raw = taken.raw"
+        record = ["batch_id", "line", "raw"]
+        same = " AND ".join(f"held.{name} = taken.{name}" for name in record)
         # A merge refuses a row that matches two others. Lines are numbered by body, so that a body sent twice within a
         # second puts aside two equal records; one row here is enough for both.
-        alike = rows.group_by(["line", "raw"], use_threads=False).aggregate([("replayed_by", "first")])
-        taken = pa.table(
-            {
-                "line": alike["line"],
-                "raw": alike["raw"],
-                "batch_id": pa.repeat(of, len(alike)),
-                "replayed_by": alike["replayed_by_first"],
-            }
-        )
+        alike = rows.group_by(record, use_threads=False).aggregate([("replayed_by", "first")])
+        taken = alike.rename_columns({"replayed_by_first": "replayed_by"})
         for left in reversed(range(_WRITE_TRIES)):
             try:
                 merger = self.delta("quarantine").merge(

@@ -16,7 +16,7 @@ import pytest
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake, schema
 from fleetcrash.store.forgetting import forget
-from ingest import commit
+from ingest import commit, quarantine
 from ingest.load import load
 from ingest.quarantine import listed, replay
 from tests.dashboard.fleet import versions
@@ -199,6 +199,17 @@ def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, loa
     assert [len(rows_of(lake, kind)) for kind in ("crash", "install")] == [3, 1]
     assert len(answers(lake, as_of=LATER)["crashes"]) == 3
     assert aside(lake) == {}
+
+
+@pytest.mark.slow
+def test_what_many_batches_put_aside_is_marked_at_once_up_to_a_bound(lake, load_lines, monkeypatch):
+    for number in range(5):
+        load_lines(soon(f"c{number}"), soon("same"), b"{", name=f"{number}.ndjson")
+    before = versions(lake)["quarantine"]
+    monkeypatch.setattr(quarantine, "_MARKED_RECORDS", 6)
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, report.duplicates, stay, aside(lake)) == (6, 4, 5, {"not_json": 5})
+    assert versions(lake)["quarantine"] == before + 2, "three batches, and then two"
 
 
 @pytest.mark.slow
