@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 
 from commands.options import Commands, lake_of, whole
-from commands.output import Exit, print_json
+from commands.output import Exit, Progress, print_json
 from fleetcrash.terminal import readable
 
 
@@ -49,7 +49,8 @@ def replay(chosen: argparse.Namespace) -> int:
     """Judge what was put aside again, and load what the rules now accept."""
     from ingest.quarantine import replay as replay_all
 
-    report, stay = replay_all(lake_of(chosen), now=datetime.now(UTC), reason=chosen.reason)
+    with Progress("Replaying") as shown:
+        report, stay = replay_all(lake_of(chosen), now=datetime.now(UTC), reason=chosen.reason, progress=shown)
     if chosen.json:
         print_json({**report.as_json(), "stay": stay})
     else:

@@ -6,7 +6,7 @@ listed nor replayed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePath
@@ -59,7 +59,9 @@ def listed(lake: Lake, *, samples: int = 3) -> JSON:
     return {"schema": SCHEMA, "quarantined": sum(row["records"] for row in reasons), "reasons": reasons}
 
 
-def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[LoadReport, int]:
+def replay(
+    lake: Lake, *, now: datetime, reason: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[LoadReport, int]:
     """Judge records that were put aside again, and take in those that the rules accept now.
 
     A record from a collector is known from this replay on: it did not count before, and its sender's ``received_at`` is
@@ -68,6 +70,7 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
     Args:
         now: our clock, aware.
         reason: only records that were put aside for it.
+        progress: called before each batch with how many are done, and how many there are.
     Returns:
         The report of what was taken in (read = accepted + duplicates), and how many records stay.
     Raises:
@@ -84,7 +87,10 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         intake = Intake(lake, bench, now=aware(now))
         bench.lake_view("quarantine")
         bench.lake_view("batch")
-        for batch in bench.rows(filled("batches_put_aside"), reason=reason, stamped_source=COLLECTOR):
+        batches = bench.rows(filled("batches_put_aside"), reason=reason, stamped_source=COLLECTOR)
+        for place, batch in enumerate(batches):
+            if progress is not None:
+                progress(place, len(batches))
             if not batch["is_booked"]:  # its source is unknown; whoever finishes the batch judges its records
                 stay += batch["records"]
                 continue

@@ -207,7 +207,9 @@ def test_what_many_batches_put_aside_is_marked_at_once_up_to_a_bound(lake, load_
         load_lines(soon(f"c{number}"), soon("same"), b"{", name=f"{number}.ndjson")
     before = versions(lake)["quarantine"]
     monkeypatch.setattr(quarantine, "_MARKED_RECORDS", 6)
-    report, stay = replay(lake, now=LATER)
+    seen: list[tuple[int, int]] = []
+    report, stay = replay(lake, now=LATER, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 5) for done in range(5)]
     assert (report.accepted, report.duplicates, stay, aside(lake)) == (6, 4, 5, {"not_json": 5})
     assert versions(lake)["quarantine"] == before + 2, "three batches, and then two"
 
