@@ -99,6 +99,8 @@ def replay(
                 # The machine's clock may have been set back since; that of the door never goes back.
                 stamped_at = max(now, datetime.fromtimestamp(batch["put_aside_us"] / 1e6, tz=UTC))
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
+            if not len(aside):  # its host has just been forgotten
+                continue
             stay += len(aside)
             for arrivals, places in _streams(
                 aside["source"][0].as_py(), aside["raw"].to_pylist(), stamped_at=stamped_at

@@ -215,6 +215,28 @@ def test_what_many_batches_put_aside_is_marked_at_once_up_to_a_bound(lake, load_
 
 
 @pytest.mark.slow
+def test_a_host_that_is_forgotten_while_a_replay_runs_is_none_of_its_business(lake, load_lines, monkeypatch):
+    for number in range(3):
+        load_lines(line("crash", crash_id=f"c{number}", host_id=f"host-{number}", occurred_at=SOON, received_at=None))
+    retake = commit.Intake.retake
+    left = ["host-0", "host-1", "host-2"]
+
+    def meanwhile(self: commit.Intake, arrival: Any, **named: Any) -> Any:
+        taken = retake(self, arrival, **named)
+        if len(left) == 3:
+            (crash,) = rows_of(lake, "crash")
+            left.remove(crash["host_id"])
+            forget(lake.for_another_thread(), left[0])
+        return taken
+
+    monkeypatch.setattr(commit.Intake, "retake", meanwhile)
+    monkeypatch.setattr(quarantine, "_MARKED_RECORDS", 1)
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, stay) == (2, 0)
+    assert left[0] not in {row["host_id"] for row in rows_of(lake, "crash")}
+
+
+@pytest.mark.slow
 def test_what_an_unfinished_load_put_aside_stays_and_is_counted_until_it_is_finished(lake, load_lines):
     unfinished = (line("crash", crash_id="c1"), soon("c2"))
     with full_disk("batch"), pytest.raises(LakeError):
