@@ -17,7 +17,8 @@ from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
 from fleetcrash.attribution.conditions import SYSTEM_NAMES
 
-_TOP_PX, _FOOT_PX = 26, 40  # above the plot for one row of labels, below it for the axis
+_HEIGHT_PX = 380  # with one row of labels
+_TOP_PX, _FOOT_PX = 26, 40  # above the plot for that row, below it for the axis
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ def rate_chart(
     counts: bool = False,
     covered: pd.Series | None = None,
     dark: bool = False,
-    height: int = 380,
 ) -> go.Figure:
     """Crash rate over time, one line per group, with the releases above it.
 
@@ -77,13 +77,13 @@ def rate_chart(
         parts.traces.append(_line(x, line, style, floor, counts=counts))
     held = set(frame["bucket_start"] if covered is None else covered)
     _mark_no_data(parts, held, grid, bucket_s, until, colours)
-    above_px = mark_releases(parts, markers, since, until, colours, plot_px=height - _TOP_PX - _FOOT_PX)
+    above_px = mark_releases(parts, markers, since, until, colours, plot_px=_HEIGHT_PX - _TOP_PX - _FOOT_PX)
     parts.annotations.append(zone_note(colours))
     top = float(values["drawn"].max()) if len(values) and values["drawn"].notna().any() else 0.0
     title = f"crashes per {bucket_words(bucket_s)}" if counts else "crashes per 1,000 host-hours"
     return parts.figure(
         {
-            **base_layout(colours, height + above_px),
+            **base_layout(colours, _HEIGHT_PX + above_px),
             "hovermode": "x unified",
             "margin": {"l": 58, "r": 16, "t": _TOP_PX + above_px, "b": _FOOT_PX},
             "showlegend": False,

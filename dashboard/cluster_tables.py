@@ -67,14 +67,14 @@ def shares_table(title: str, shares: pd.DataFrame, name: str, *, most: int) -> s
     """Share of crashes and share of host-time, one row per value.
 
     Args:
-        shares: value, crashes, share_of_crashes, share_of_time. name: of the kind of value.
+        shares: value, crashes, share_of_crashes, share_of_time. name: of the column of values.
         most: number of rows at most, those with most crashes.
     """
     shown = shares.head(most)
     rows = [
         Row(
             [
-                plain(os_name(each.value) if name == "OS" else each.value, 40),
+                plain(each.value, 40),
                 count(each.crashes),
                 "–" if pd.isna(each.share_of_crashes) else percent(each.share_of_crashes),
                 "–" if pd.isna(each.share_of_time) else percent(each.share_of_time),
@@ -84,7 +84,7 @@ def shares_table(title: str, shares: pd.DataFrame, name: str, *, most: int) -> s
         for each in shown.itertuples()
     ]
     columns = [
-        Column(name[0].upper() + name[1:], id=True),
+        Column(name, id=True),
         Column("Crashes", number=True),
         Column("Of its crashes", number=True),
         Column("Of host-time", number=True),

@@ -58,8 +58,8 @@ class Column:
     minimum: float | None = None
 
 
-def _id(name: str, doc: str, *, required: bool = True) -> Column:
-    return Column(name, TEXT, doc, required=required, max_length=MAX_ID_LENGTH)
+def _id(name: str, doc: str) -> Column:
+    return Column(name, TEXT, doc, required=True, max_length=MAX_ID_LENGTH)
 
 
 OS_TYPES = ("windows", "darwin", "linux")

@@ -152,12 +152,10 @@ def _shares(feed: Feed, selection: Selection) -> None:
     shares = feed.frame("shares_by_attribute", selection)
     updates = feed.frame("crash_rate_by_update", selection)
     left, middle, right = st.columns(3, gap="large")
-    for column, dimension, name in (
-        (left, "agent_version", "agent version"),
-        (middle, "os_build", "OS build"),
-    ):
-        of_it = shares[shares["dimension"] == dimension]
-        column.html(shares_table(f"By {name}", of_it, name, most=_MOST_ROWS))
+    by_agent = shares[shares["dimension"] == "agent_version"]
+    left.html(shares_table("By agent version", by_agent, "Agent version", most=_MOST_ROWS))
+    by_build = shares[shares["dimension"] == "os_build"]
+    middle.html(shares_table("By OS build", by_build, "OS build", most=_MOST_ROWS))
     by_update = _update_shares(feed, selection, updates)
     right.html(shares_table("By update its hosts had", by_update, "Update", most=_MOST_ROWS))
     with left:

@@ -91,14 +91,6 @@ class Workbench:
         """Release a registered Arrow table."""
         self._con.unregister(name)
 
-    def lake_files(self, table: str) -> list[str]:
-        """The files of a table's newest snapshot, unfinished batches included.
-
-        Raises:
-            LakeError: the table cannot be read.
-        """
-        return [file.path for file in self._lake.files(table)]
-
     def lake_view(self, table: str, paths: Collection[str] | None = None) -> bool:
         """Make ``lake_<table>`` read a table.
 
@@ -109,7 +101,7 @@ class Workbench:
         Raises:
             LakeError: the table cannot be read.
         """
-        files = self.lake_files(table) if paths is None else list(paths)
+        files = [file.path for file in self._lake.files(table)] if paths is None else list(paths)
         try:
             rows_of(self._con, table, files).create_view(f"lake_{table}", replace=True)
         except duckdb.Error as error:
