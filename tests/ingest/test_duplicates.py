@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -172,3 +173,13 @@ def test_identical_host_update_and_session_rows_are_duplicates_and_changed_ones_
 def test_a_default_that_is_spelled_out_makes_no_other_record(load_lines):
     report = load_lines(line("install"), line("install", action="installed"), line("install", action="removed"))
     assert (report.accepted, report.duplicates) == (2, 1)
+
+
+def test_a_record_that_lies_in_no_batch_is_leant_on_without_one(lake, tmp_path):
+    load(lake, [write(tmp_path / "a.ndjson", [line("heartbeat")])], now=NOW)
+    stored = rows_of(lake, "heartbeat")
+    another = Lake.create(tmp_path / "another")
+    another.append("heartbeat", pa.Table.from_pylist([{**stored[0], "batch_id": None}]), batch_id="by hand")
+    report = load(another, [tmp_path / "a.ndjson"], now=NOW)
+    assert (report.accepted, report.duplicates) == (0, 1)
+    assert [row["leans_on"] for row in rows_of(another, "batch")] == [None]
