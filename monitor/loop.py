@@ -22,7 +22,7 @@ from fleetcrash.attribution.backtest import lively
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
-from fleetcrash.errors import one_line
+from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.terminal import readable
@@ -197,7 +197,7 @@ def watch(
                     looks += 1
                     said = _tell(found, said)
                     if looks % _COMPACT_EVERY == 0:
-                        compact(lake, "incident")
+                        _compact(lake)
             except Exception as error:
                 if alerting is None or stop.is_set():  # a stopped engine raises an error of its own
                     raise
@@ -211,6 +211,14 @@ def watch(
     finally:
         if monitor is not None:
             monitor.close()
+
+
+def _compact(lake: Lake) -> None:
+    """Merge the files of the findings. If that fails the findings are there all the same: no look has failed."""
+    try:
+        compact(lake, "incident")
+    except LakeError as error:  # others may be merging them
+        LOG.warning("the findings could not be compacted: %s", one_line(error))
 
 
 def _open_in(found: JSON | None) -> int | None:

@@ -11,8 +11,10 @@ import pytest
 
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Lake
+from monitor import loop
 from monitor.alerts.config import DeadMan
 from monitor.loop import watch
+from monitor.metrics import Metrics
 from tests.fleetcrash.short import short_records
 from tests.monitor.alerts.conftest import PATIENCE_S, Clock, Hook, Told, hooks, silent_until, webhook  # noqa: F401 - hooks is a fixture
 from tests.monitor.test_loop import ROOT, Fleet
@@ -68,6 +70,19 @@ def test_without_anybody_to_tell_it_ends_the_watch(lake):
     broken = lake.root / "batch" / "_delta_log" / f"{1:020}.json"
     with pytest.raises(LakeError):
         watch(lake, interval_s=0.0, stop=Turning(lambda: broken.write_text("this is no commit"), lambda: None))
+
+
+def test_findings_that_cannot_be_compacted_are_no_failed_look(lake, monkeypatch, caplog):
+    def merged_by_others(*_: object) -> None:
+        raise LakeError("incident is being compacted by somebody else.")
+
+    monkeypatch.setattr(loop, "compact", merged_by_others)
+    monkeypatch.setattr(loop, "_COMPACT_EVERY", 1)
+    growing, metrics = Fleet(lake, short_records()), Metrics()
+    growing.tell(10)
+    watch(lake, interval_s=0.0, stop=Turning(lambda: growing.tell(20), lambda: None), metrics=metrics)
+    assert caplog.text.count("the findings could not be compacted: incident is being compacted") == 2
+    assert "looks_failed_total 0" in metrics.text(None)
 
 
 def test_a_watch_that_is_stopped_in_the_middle_of_a_look_ends(lake, hooks, monkeypatch):  # noqa: F811
