@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_DEMO_LAKE = "lake-demo"
 DEMO_FLEETS = "lake-demo-fleets"
 _DEMO_RANGE = "6h"  # the outage takes an hour; in the usual 24 it would be a thin line at the right edge
-_COMPACT_EVERY_BEATS = 60
 _MARK = ".made-by-demo"  # locked while a demo runs
 # Id of the batch that holds what was known before the replay.
 _HISTORY = "history"
@@ -55,7 +54,6 @@ def add_to(commands: Commands) -> None:
 
 def demo(chosen: argparse.Namespace) -> int:
     """Replay an outage live and show it."""
-    from fleetcrash.store.housekeeping import compact
     from ingest.load import append_tables
     from monitor.alerts.config import read_config
     from monitor.children import Children, check_port
@@ -98,8 +96,6 @@ def demo(chosen: argparse.Namespace) -> int:
             for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
                 if tables:
                     sender.send(tables, f"replay-{time_text(instant)}")
-                if beat % _COMPACT_EVERY_BEATS == 0:
-                    compact(lake)
                 beside.check()
                 time.sleep(max(began + beat - time.monotonic(), 0.0))
         print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)
