@@ -11,7 +11,7 @@ import pytest
 
 from fleetcrash.attribution import expectation
 from fleetcrash.attribution.backtest import incidents, lively
-from fleetcrash.attribution.baseline import CRASH
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.exposure import KEPT_MINUTES
@@ -165,6 +165,24 @@ def test_whether_the_first_crash_is_a_stray_is_judged_anew_as_more_are_told(empt
         assert read_news(engine, after_tick=before.last_tick).follows(before)
         engine.as_of = at(607)
         assert not read_news(engine, after_tick=before.last_tick).follows(before)
+
+
+def test_that_a_host_had_just_booted_when_it_crashed_is_no_reason_to_judge_again(empty_lake):
+    fleet = {
+        "host": [{"host_id": host, "os_type": "windows"} for host in ("h0", "h1")],
+        "session": [
+            {"host_id": "h0", "online_from": at(600), "received_at": at(610)},
+            {"host_id": "h1", "online_from": at(0)},
+        ],
+        "crash": [crash_of(0, 605), crash_of(1, 606)],
+    }
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        engine.as_of = at(608)
+        before = read_news(engine)
+        engine.as_of = at(612)
+        now = read_news(engine, after_tick=before.last_tick)
+    assert (before.events.outcome[0], now.events.outcome[0]) == (CRASH, CRASH_AT_BOOT)
+    assert now.follows(before)
 
 
 def news(events: list[int], again: list[int], online: list[int], exposed: list[int], *, come: int = 0) -> News:
