@@ -35,6 +35,7 @@ _LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs 
 _OF_THREE = frozenset(("os_type", "agent_version", "model", "region", "ring"))
 _MOST_ATTRIBUTES, _MOST_PAIRS = 3, 3
 _NARROWED = 2  # times: by a third attribute, and to versions within two bounds
+_AS_GOOD_AS = 0.95  # of those that have a companion, or are of some kind, so many are and have both
 _SPARED = 0.1  # of as many events as there would be in those that it leaves out
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _SLIVER = 0.02
@@ -145,10 +146,11 @@ def find_condition(
         narrower = _narrower(answers, candidates, seen.sum(0), mean.sum(0))
         candidates += narrower
         answers += _weigh(narrower, seen, mean)
-    for other in companions:
-        log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
+    apart = [one for one in (other.among(support) for other in companions) if not _is_of_attribute(one, plainer)]
+    for other in apart:
+        log_prior = _LOG_PRIOR_WITH - float(np.log(len(apart)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
-        answers += _weigh_with(with_it, other.among(support), [cells[number] for number in support], mean)
+        answers += _weigh_with(with_it, other, [cells[number] for number in support], mean)
     for place in places:
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], mean * place.share[:, support])
@@ -195,6 +197,14 @@ def _narrower(
 def _parts(told: Condition | None) -> frozenset[tuple[str, str]]:
     """What a condition asks for, whatever comes first."""
     return frozenset((told or {}).items())
+
+
+def _is_of_attribute(companion: Companion, plainer: Sequence[Candidate]) -> bool:
+    """Whether hosts of some kind have the companion, and hardly anybody else: then what they are says it, and plainer."""
+    masks = np.array([one.mask for one in plainer], dtype=float)
+    hosts, with_it = masks @ companion.hosts, masks @ companion.with_it
+    either = hosts - with_it + companion.with_it.sum()
+    return bool((with_it >= _AS_GOOD_AS * np.maximum(either, 1.0)).any())
 
 
 def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:

@@ -397,6 +397,16 @@ def test_a_fault_does_not_need_what_all_got_whom_its_condition_selects(planted):
     assert find_condition(cells, events, expected, [other]) == planted
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.97, {"model": "m1"}), (0.6, {"with_update": "driver"})])
+def test_what_one_model_alone_has_is_said_by_the_model(share, told):
+    """More is expected of the model than of others, which what it has knows nothing of, and would seem to say more for it."""
+    cells = fleet()
+    of_model = selected(cells, {"model": "m1"})
+    events, expected = counted(cells, {"model": "m1"}, events=300.0, seed=5)
+    other = companion("driver", events * of_model, np.where(of_model, share, 0.0))
+    assert find_condition(cells, events * of_model, expected * np.where(of_model, 2.0, 1.0), [other]) == told
+
+
 def test_of_two_updates_that_the_same_hosts_had_none_is_given():
     cells = fleet()
     events, expected = counted(cells, {}, events=200.0, seed=6)
