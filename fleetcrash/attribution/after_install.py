@@ -124,9 +124,11 @@ def hazard(age_s: Floats, median_s: Floats, spread: Floats | float) -> Floats:
     age = few[:, None]
     deviation = np.log(age / median_s) / spread
     density = np.exp(-0.5 * deviation**2) / (age * spread * math.sqrt(2.0 * math.pi))
-    struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
+    struck = 0.5 * (1.0 + np.interp(deviation / math.sqrt(2.0), _ERF_AT, _ERF))
     answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
     return answer[which]
 
 
-_erf = np.vectorize(math.erf, otypes=[float])
+# Beyond these deviations the error function is one, as far as it matters here.
+_ERF_AT = np.linspace(-4.0, 4.0, 4001)
+_ERF = np.array([math.erf(at) for at in _ERF_AT.tolist()])

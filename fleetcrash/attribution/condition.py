@@ -200,7 +200,7 @@ def _parts(told: Condition | None) -> frozenset[tuple[str, str]]:
 
 
 def _is_of_attribute(companion: Companion, plainer: Sequence[Candidate]) -> bool:
-    """Whether hosts of some kind have the companion, and hardly anybody else: then what they are says it, and plainer."""
+    """Whether hosts of some kind have the companion, and hardly anybody else: what they are says it then, plainer."""
     masks = np.array([one.mask for one in plainer], dtype=float)
     hosts, with_it = masks @ companion.hosts, masks @ companion.with_it
     either = hosts - with_it + companion.with_it.sum()

@@ -399,7 +399,7 @@ def test_a_fault_does_not_need_what_all_got_whom_its_condition_selects(planted):
 
 @pytest.mark.parametrize(("share", "told"), [(0.97, {"model": "m1"}), (0.6, {"with_update": "driver"})])
 def test_what_one_model_alone_has_is_said_by_the_model(share, told):
-    """More is expected of the model than of others, which what it has knows nothing of, and would seem to say more for it."""
+    """More is expected of the model than of others. Of the driver that is not known, and it seems to say more."""
     cells = fleet()
     of_model = selected(cells, {"model": "m1"})
     events, expected = counted(cells, {"model": "m1"}, events=300.0, seed=5)
