@@ -21,7 +21,7 @@ from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
-from fleetcrash.counts import clearly_more
+from fleetcrash.counts import clearly_more, poisson_interval
 from fleetcrash.times import DAY
 
 # A condition is looked for again once its events have grown by this factor.
@@ -192,11 +192,18 @@ def _are_over(crashes: Ints, usual: Callable[[int], float], tick: int) -> bool:
 
 
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
+    """Whether more of its hosts have gone dark and are not back than go dark in as long of themselves.
+
+    Servers are retired every week, and never come back: they would keep an incident for a fortnight.
+    """
     events = inquiry.news.events
-    dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
-    dark &= (events.back_tick > tick) & (events.tick >= incident.alarm_tick - LAG_MINUTES)
-    dark &= events.minute > tick - _MISSED_MINUTES
-    return bool(dark.any())
+    dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick) & (events.back_tick > tick)
+    minutes = min(tick - (incident.alarm_tick - LAG_MINUTES), _MISSED_MINUTES)
+    seen = int((dark & (events.tick >= tick - minutes) & (events.minute > tick - _MISSED_MINUTES)).sum())
+    if not seen:
+        return False
+    a_day = float(inquiry.expected.since(incident.spot, tick - min(minutes, DAY - 1))[DARK])
+    return poisson_interval(seen)[0] > a_day * max(minutes / DAY, 1.0)
 
 
 def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
