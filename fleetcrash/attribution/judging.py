@@ -25,7 +25,7 @@ from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.testimony import Testimony
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
-from fleetcrash.attribution.witnesses import enough
+from fleetcrash.attribution.witnesses import at_their_places, enough, log_within
 from fleetcrash.counts import MOSTLY
 
 # Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
@@ -34,6 +34,7 @@ _LEAST_TOLD = 5
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
+_MOST_ALIKE = 5  # updates of which hosts of one build or version are asked: those that hosts at large say most for
 
 
 def judged(inquiry: Inquiry, case: Case) -> Found:
@@ -184,12 +185,33 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
         return are_behind(said, younger, LOG_MARGIN + float(np.log(max(len(said), 1))))
     if named is None:
         least = max(LOG_LATENT, enough(len(to_ask(struck))))
-        said = {one: most - odds.log_of_place(one) for one, most in said.items()}
+        said = _but_place(inquiry, case, odds, said, least)
         return _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
     if not odds.is_latent:
         return ()
     struck = struck[news.events.minute[struck] >= int(inquiry.pushed(named)[0])]  # the wave may have begun before
     return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
+
+
+def _but_place(inquiry: Inquiry, case: Case, odds: Odds, said: Mapping[int, float], least: float) -> dict[int, float]:
+    """What hosts say for updates, more than for where the foremost wave is.
+
+    Where that is of a build, say, or an agent's version, hosts of the same one that lack the update may say as much.
+
+    Args:
+        said: what they say at large. least: what has to be said of one.
+    """
+    more = {one: most - odds.log_of_place(one) for one, most in said.items()}
+    if odds.foremost is None or max(more.values(), default=least) >= least:
+        return more
+    spot, onset = int(odds.waves.spot[odds.foremost[0]]), int(odds.waves.onset[odds.foremost[0]])
+    if spot >= len(inquiry.spots.slices):
+        return more
+    struck = inquiry.struck_by_wave(case.events, spot, onset, case.tick)
+    for one in sorted((one for one, most in said.items() if most >= least), key=lambda one: -said[one])[:_MOST_ALIKE]:
+        alike = log_within(at_their_places(inquiry.news, one, struck), inquiry.spots.name(spot)[0])
+        more[one] = max(more[one], alike)
+    return more
 
 
 def _again(inquiry: Inquiry, case: Case, struck: Ints) -> tuple[int, ...]:
