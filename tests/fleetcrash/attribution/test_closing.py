@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -74,6 +74,17 @@ def test_an_incident_stays_open_while_its_hosts_go_on_crashing_and_an_hour_more(
 def test_two_hosts_that_go_on_keep_none_open(empty_lake, ended):
     with lake_of(world(rise() + loop(STRUCK[:2], 2050)), empty_lake) as lake:
         assert closed(incidents(lake)["incidents"]) == ended
+
+
+@pytest.mark.parametrize(("gone", "over"), [(1, True), (4, False)])
+def test_a_server_that_is_switched_off_for_good_keeps_none_open_and_several_do(empty_lake, ended, gone, over):
+    fleet = world(rise())
+    for number in range(gone):
+        fleet["session"][350 + number]["online_until"] = at(FIRST + 20 + number)
+    with lake_of(fleet, empty_lake) as lake:
+        when = closed(incidents(lake)["incidents"])
+    assert when is None or ended <= when <= ended + timedelta(minutes=10)
+    assert (when is not None) is over
 
 
 @pytest.mark.slow

@@ -234,3 +234,15 @@ def test_an_upgrade_of_a_day_ago_is_not_acquitted_by_a_rise_among_hosts_of_the_v
     found = judged(world, empty_lake)
     assert "no_update" not in {turn["verdict"] for turn in found["history"]}
     assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
+
+
+def test_an_older_update_is_not_acquitted_by_a_rise_in_one_version_whose_other_hosts_lack_it_and_are_spared(empty_lake):
+    world = fleet(got=DAYS_AGO, strikes=lambda n: n % 2 == 0 and n // 2 % 4 == 3, beside=False)
+    for n, host in enumerate(world["host"]):
+        host |= {"agent_version": f"7.1{n // 2 % 4}", "group": None}
+    found = judged(world, empty_lake)
+    assert "no_update" not in {turn["verdict"] for turn in found["history"]}
+    assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
+    for n, host in enumerate(world["host"]):
+        host["agent_version"] = f"7.1{n // 2 % 4 if n % 2 == 0 else 0}"
+    assert judged(world, empty_lake)["verdict"] == "no_update", "no host of the version lacks it"
