@@ -168,7 +168,7 @@ def test_whether_the_first_crash_is_a_stray_is_judged_anew_as_more_are_told(empt
 
 
 def test_that_a_host_had_just_booted_when_it_crashed_is_no_reason_to_judge_again(empty_lake):
-    fleet = {
+    fleet: World = {
         "host": [{"host_id": host, "os_type": "windows"} for host in ("h0", "h1")],
         "session": [
             {"host_id": "h0", "online_from": at(600), "received_at": at(610)},
