@@ -82,13 +82,16 @@ def hosts(chosen: argparse.Namespace) -> int:
     from fleetcrash.attribution.hosts import list_hosts
     from fleetcrash.attribution.impact import HOST_COLUMNS
 
-    found = list_hosts(
-        lake_of(chosen),
-        chosen.update_id,
-        as_of=time_of(chosen.as_of),
-        condition=None if chosen.condition is None else _condition(chosen.condition),
-        state=chosen.state,
-    )
+    condition = None if chosen.condition is None else _condition(chosen.condition)
+    with Progress("Judging") as shown:
+        found = list_hosts(
+            lake_of(chosen),
+            chosen.update_id,
+            as_of=time_of(chosen.as_of),
+            condition=condition,
+            state=chosen.state,
+            progress=shown,
+        )
     if chosen.json:
         print_json(found)
         return Exit.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fleetcrash.attribution.backtest import run
+from fleetcrash.attribution.backtest import Progress, run
 from fleetcrash.attribution.conditions import check
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.attribution.reading import keep_known
@@ -19,7 +19,13 @@ _TIMES = ("installed_at", "crashed_at", "last_seen_at")
 
 
 def list_hosts(
-    lake: Lake, update_id: str, *, as_of: datetime | None, condition: object | None, state: str | None
+    lake: Lake,
+    update_id: str,
+    *,
+    as_of: datetime | None,
+    condition: object | None,
+    state: str | None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Every host that an update concerns, as of an instant.
 
@@ -27,6 +33,7 @@ def list_hosts(
         condition: which hosts, in the contract's grammar; None: the condition of the incident that names the update,
             or every host.
         state: only hosts in this state; None: all.
+        progress: as of ``run``, where the condition has to be found first.
     Raises:
         UnknownName: neither the catalogue nor an install knows the update by then.
         BadArgument: the state or the condition is not one.
@@ -42,7 +49,7 @@ def list_hosts(
         if update_id not in known:
             raise unknown_update(engine, update_id)
         if wanted is None:
-            named = [one for one in run(engine, step_minutes=1).named if one[0] == update_id]
+            named = [one for one in run(engine, step_minutes=1, progress=progress).named if one[0] == update_id]
             wanted = named[-1][1] if named else None
         impact = impact_of(engine, update_id, wanted)
     rows = impact.hosts.select(HOST_COLUMNS).to_pylist()
