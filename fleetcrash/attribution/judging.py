@@ -40,7 +40,8 @@ _MOST_ALIKE = 5  # updates of which hosts of one build or version are asked: tho
 def judged(inquiry: Inquiry, case: Case) -> Found:
     """Weigh all hypotheses on some events, together with those of a known fault that they seem to be more of.
 
-    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it.
+    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it. Where
+    the struck hosts do not tell of the first one, it may be told late: for a quarter of an hour the second is not named.
     """
     judgement, trial, found = _not_of_boots(inquiry, case)
     leader = judgement.leader(trial.updates)
@@ -48,7 +49,9 @@ def judged(inquiry: Inquiry, case: Case) -> Found:
     if leader is None or known is None:
         return judgement, trial, found
     events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
-    if events.get(known.guilty, 0.0) < MOSTLY * events[leader]:  # of some the install may not be told yet
+    if events.get(known.guilty, 0.0) < MOSTLY * events[leader]:
+        if judgement.update == leader != case.named_before and case.minutes_open < JUDGING_MINUTES:
+            judgement = judgement.taken_back(case.minutes_open, Lack.TOLD)
         return judgement, trial, found
     return _not_of_boots(inquiry, replace(case, events=case.events | known.events))
 
