@@ -13,7 +13,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.case import Case, Found
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
+from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import patches_behind, untold
 from fleetcrash.attribution.news import News
@@ -40,16 +40,18 @@ _MOST_ALIKE = 5  # updates of which hosts of one build or version are asked: tho
 def judged(inquiry: Inquiry, case: Case) -> Found:
     """Weigh all hypotheses on some events, together with those of a known fault that they seem to be more of.
 
-    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it. Where
-    the struck hosts do not tell of the first one, it may be told late: for a quarter of an hour the second is not named.
+    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it.
+    Where the struck hosts do not tell of the first one, it may be told late: the second one is not named for a quarter
+    of an hour.
     """
     judgement, trial, found = _not_of_boots(inquiry, case)
     leader = judgement.leader(trial.updates)
     known = None if leader is None else case.needed_by(leader)
     if leader is None or known is None:
         return judgement, trial, found
-    events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
-    if events.get(known.guilty, 0.0) < MOSTLY * events[leader]:
+    since = inquiry.news.events.minute >= int(inquiry.pushed(known.guilty)[0])  # what came before needed nothing of it
+    mine = case.events & since & inquiry.events_with(leader, case.tick)
+    if (mine & inquiry.events_with(known.guilty, case.tick)).sum() < MOSTLY * mine.sum():
         if judgement.update == leader != case.named_before and case.minutes_open < JUDGING_MINUTES:
             judgement = judgement.taken_back(case.minutes_open, Lack.TOLD)
         return judgement, trial, found

@@ -85,11 +85,12 @@ def test_a_known_fault_is_told_again_where_hosts_get_what_it_needs(said):
 
 
 @pytest.mark.slow
-def test_and_not_what_it_needs_where_hosts_with_that_alone_had_crashed_before_for_other_reasons(said):
+@pytest.mark.parametrize("before", [GOT_BAD - 70, GOT_POLICY_LATER - 30], ids=["the guilty one", "hosts get that"])
+def test_and_not_what_it_needs_where_hosts_with_that_alone_had_crashed_before_for_other_reasons(said, before):
     told, others = world(LATER), NEVER[:40]
     told["install"] = [one for one in told["install"] if one["host_id"] not in others or one["update_id"] != "bad"]
-    told["install"] += [install(host, "policy", GOT_POLICY_LATER - 100 + number) for number, host in enumerate(others)]
-    told["crash"] += [crash(host, GOT_POLICY_LATER - 30 + 8 * number) for number, host in enumerate(others[:4])]
+    told["install"] += [install(host, "policy", before - 70 + number) for number, host in enumerate(others)]
+    told["crash"] += [crash(host, before + 8 * number) for number, host in enumerate(others[:4])]
     assert [names for names, _ in said(told)][-1] == {"bad"}
 
 
