@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Floats, Ints, Mask, Texts
 from fleetcrash.attribution.answers import Beside
 from fleetcrash.attribution.columns import numbers_of
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, SET_BY, Cell, News
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
 
@@ -24,9 +24,6 @@ _FEW = 0.1  # hosts with and hosts without it must both be more, or it hardly te
 _MOST = 0.8  # of the hosts that crashed have it, or the fault does not need it
 _FEW_HOSTS = 10  # that are counted say little of how many have it
 _MOST_TIMES = 60  # that are told apart
-_SET_BY = {"agent": CELL_ATTRIBUTES.index("agent_version"), "os_patch": CELL_ATTRIBUTES.index("os_build")}
-TOLD_BY_ATTRIBUTES = tuple(_SET_BY)
-"""Kinds of which hosts are what they are by them: their version, or their build."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +83,10 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
 def _is_told_by_attribute(news: News, update: int) -> bool:
     """Whether hosts with an update are known by their version or build; of some catalogues' numbers they are not."""
     suspect = news.suspects[update]
-    if suspect.kind not in _SET_BY or suspect.version is None:
+    if suspect.kind not in SET_BY or suspect.version is None:
         return False
-    return any(cell.attributes[_SET_BY[suspect.kind]] == suspect.version for cell in news.cells)
+    column = CELL_ATTRIBUTES.index(SET_BY[suspect.kind])
+    return any(cell.attributes[column] == suspect.version for cell in news.cells)
 
 
 def share_that_had(

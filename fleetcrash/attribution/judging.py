@@ -11,12 +11,11 @@ from fleetcrash.arrays import Ints
 from fleetcrash.attribution import backlog, doubts
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.case import Case, Found
-from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import patches_behind, untold
-from fleetcrash.attribution.news import News
+from fleetcrash.attribution.news import SET_BY, News
 from fleetcrash.attribution.odds import LOG_LATENT, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.posterior import Odds
@@ -286,4 +285,4 @@ def _beside_latent(
 
 def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
     """What is said of updates that set none of what hosts are told apart by."""
-    return {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}
+    return {one: most for one, most in said.items() if news.suspects[one].kind not in SET_BY}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Tiny = NDArray[np.int8]
 
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
+SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
+"""The attribute of hosts that an update of each kind sets, where a catalogue numbers its updates as inventories do."""
 PLACES = ("group", "site", "customer")
 OPERATING_SYSTEMS = ("windows", "darwin", "linux")
 SYSTEMS = len(OPERATING_SYSTEMS) + 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.columns import numbered_texts
-from fleetcrash.attribution.news import PLACES, News
+from fleetcrash.attribution.news import PLACES, SET_BY, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
 from fleetcrash.times import DAY
@@ -24,8 +24,6 @@ PLACE_WEIGHT = 0.3
 
 # Cut by what a host is, which mostly goes with one operating system, and not by where it stands.
 _WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
-# By the kind of an update, the attribute that it changes.
-_SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
 
 
 class Spots:
@@ -62,7 +60,7 @@ class Spots:
 
     def of_rollout(self, kind: str | None) -> Mask:
         """(spots,) the slices that the rollout of an update of a kind makes: of what that sets itself, and of rings."""
-        keys = ("ring", _SET_BY.get(kind or ""))
+        keys = ("ring", SET_BY.get(kind or ""))
         return np.array([part.key in keys for part in self.slices.slices] + [False] * len(self._names))
 
     def events_at(self, spot: int) -> Mask:
@@ -177,7 +175,7 @@ class Spots:
         made = {
             one.version
             for one in self._news.suspects
-            if one.kind in ("agent", "os_patch") and one.version and one.known_tick <= tick
+            if one.kind in SET_BY and one.version and one.known_tick <= tick
             if since is None or (one.known_tick if one.released_minute is None else one.released_minute) > since
         }
         own = [
