@@ -34,7 +34,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Kept, Selection
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.aggregates import AGGREGATES, FOLDER, Aggregates

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from fleetcrash.attribution.impact import State
+from fleetcrash.attribution.reporting.impact import State
 from fleetcrash.store import Lake
 from ingest.load import append_tables
 

@@ -29,9 +29,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.kept import Kept, KeptTables

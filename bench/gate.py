@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.arrays import Floats
-from fleetcrash.attribution.baseline import SAFETY
+from fleetcrash.attribution.expected.baseline import SAFETY
 from fleetcrash.gate.decision import gate
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, WINDOWS, Evidence, Hits
 from fleetcrash.gate.reading import TOLD_AFTER_MINUTES, Ring, Update

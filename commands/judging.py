@@ -80,7 +80,7 @@ def backtest(chosen: argparse.Namespace) -> int:
 def hosts(chosen: argparse.Namespace) -> int:
     """List the hosts that an update concerns, by state."""
     from fleetcrash.attribution.hosts import list_hosts
-    from fleetcrash.attribution.impact import HOST_COLUMNS
+    from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
     condition = None if chosen.condition is None else _condition(chosen.condition)
     with Progress("Judging") as shown:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from fleetcrash.attribution.impact import Impact
+from fleetcrash.attribution.reporting.impact import Impact
 
 # A page asks for up to thirty: a hundred viewers who each look at something else do not push out one another's answers.
 # Fewer than they ask for in turn would be as bad as none.

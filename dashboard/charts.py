@@ -15,7 +15,7 @@ from dashboard.figures import Parts, base_layout, decades, label, plotly_time, z
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
-from fleetcrash.attribution.conditions import SYSTEM_NAMES
+from fleetcrash.attribution.conditions.grammar import SYSTEM_NAMES
 
 _HEIGHT_PX = 380  # with one row of labels
 _TOP_PX, _FOOT_PX = 26, 40  # above the plot for that row, below it for the axis

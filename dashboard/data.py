@@ -26,8 +26,8 @@ from dashboard.giving_way import AGAIN_S, GivingWay
 from dashboard.lookout import Lookout
 from dashboard.selection import TABLES_OF_A_CURVE, Selection
 from dashboard.snapshot import Snapshot
-from fleetcrash.attribution.delay import Delay, delay_of
-from fleetcrash.attribution.impact import Impact, impact_of
+from fleetcrash.attribution.reporting.delay import Delay, delay_of
+from fleetcrash.attribution.reporting.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample
 from fleetcrash.errors import FleetcrashError, UnknownName
 from fleetcrash.store import Engine

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.figures import Figure, base_layout, plotly_time, zone_note
 from dashboard.theme import palette
-from fleetcrash.attribution.delay import Delay
+from fleetcrash.attribution.reporting.delay import Delay
 
 _GAP = 0.1  # of the figure's height between the two
 

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard.data import Feed
 from dashboard.selection import PASSED, TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
-from fleetcrash.attribution.reading import KNOWN
+from fleetcrash.attribution.facts.reading import KNOWN
 from fleetcrash.spreadsheet import harmless
 from fleetcrash.store.queries import query_text, words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.selection import PASSED, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from fleetcrash.attribution.reading import KNOWN, keep_known
+from fleetcrash.attribution.facts.reading import KNOWN, keep_known
 from fleetcrash.clustering import Clusters, Signatures
 from fleetcrash.store import Engine, Lake
 

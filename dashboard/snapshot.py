@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.incidents import Judgement, read_judgement
 from dashboard.selection import Filters
-from fleetcrash.attribution.conditions import version_key
+from fleetcrash.attribution.conditions.grammar import version_key
 from fleetcrash.errors import FleetcrashError
 from fleetcrash.store import Engine
 

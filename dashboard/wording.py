@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
-from fleetcrash.attribution.conditions import SYSTEM_NAMES, in_words
+from fleetcrash.attribution.conditions.grammar import SYSTEM_NAMES, in_words
 
 KIND_NAMES = {
     "content": "content update",

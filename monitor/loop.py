@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fleetcrash.attribution.backtest import lively
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import JSON, document
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import JSON, document
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact

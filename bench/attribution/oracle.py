@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.attribution.evidence import TEST_RATIOS, log_mean_exp, log_poisson_ratio
-from fleetcrash.attribution.impact import State, impact_of
-from fleetcrash.attribution.suspects import LOG_THRESHOLD
+from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
+from fleetcrash.attribution.reporting.impact import State, impact_of
 from fleetcrash.store import Engine, Lake
 from fleetcrash.times import tick_time
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.attribution.oracle import ask
 from fleetcrash.attribution.backtest import Span, backtest
-from fleetcrash.attribution.impact import State, impact_of
+from fleetcrash.attribution.reporting.impact import State, impact_of
 from fleetcrash.store import Engine, Lake
 from ingest.load import load
 from sample_data.simulator import simulate

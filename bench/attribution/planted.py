@@ -44,7 +44,7 @@ from bench.attribution.planting import (
 )
 from bench.attribution.pools import seed_of, summary
 from bench.attribution.rivals import plant_rival
-from fleetcrash.attribution.conditions import matcher, version_key
+from fleetcrash.attribution.conditions.grammar import matcher, version_key
 
 _KINDS = ("content", "content", "agent", "os_patch", "driver")
 _SHARES = (0.02, 0.1, 0.5)

@@ -86,7 +86,7 @@ def text_of_detector() -> str:
 
 def _text() -> bytes:
     folder = Path(fleetcrash.attribution.__file__).parent
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*.py")))
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:

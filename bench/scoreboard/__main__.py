@@ -98,7 +98,7 @@ def main() -> int:
 def detector_digest() -> str:
     """Twelve digits that tell one detector from another: of the text of fleetcrash.attribution."""
     digest = hashlib.sha256()
-    for path in sorted(Path(fleetcrash.attribution.__file__).parent.glob("*.py")):
+    for path in sorted(Path(fleetcrash.attribution.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

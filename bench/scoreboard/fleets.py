@@ -16,7 +16,7 @@ from bench.attribution.outcome import guilty_of
 from bench.scoreboard.baselines import BASELINES, Course
 from bench.scoreboard.seen import Seen, read
 from fleetcrash.attribution.backtest import Span, backtest
-from fleetcrash.attribution.impact import State, impact_of
+from fleetcrash.attribution.reporting.impact import State, impact_of
 from fleetcrash.store import Engine, Lake
 from fleetcrash.times import tick_time
 from ingest.load import load

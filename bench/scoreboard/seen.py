@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.arrays import Floats, Ints, Narrow
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 
 MINUTE_US = 60_000_000

@@ -19,7 +19,7 @@ from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates
 from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, kind_name, os_name, plain
-from fleetcrash.attribution.impact import State
+from fleetcrash.attribution.reporting.impact import State
 
 _MOST_ROWS = 50
 _MOST_INCIDENTS = 2  # of each the state of every host is counted, and the cards are to stay in one row

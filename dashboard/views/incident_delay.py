@@ -16,7 +16,7 @@ from dashboard.markup import Card, cards, legend, notice
 from dashboard.pages import is_dark
 from dashboard.theme import palette
 from dashboard.wording import NOT_TOLD, clock, condition_words, count
-from fleetcrash.attribution.delay import RING_MINUTES, RING_SHARE, Delay, Range, Spared
+from fleetcrash.attribution.reporting.delay import RING_MINUTES, RING_SHARE, Delay, Range, Spared
 
 _TITLE = "What waiting cost"
 _FEW_HITS = 3  # with fewer, the gate's test cannot be relied on to halt a small ring; see docs/rollout.md

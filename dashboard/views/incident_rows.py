@@ -19,7 +19,7 @@ from dashboard.markup import Column, Link, Row, table
 from dashboard.selection import Filters, Selection
 from dashboard.states import panel
 from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, os_name, plain
-from fleetcrash.attribution.impact import HOST_COLUMNS
+from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
 _MOST_ROWS = 50
 _MOST_CLUSTERS = 5

@@ -35,7 +35,7 @@ from dashboard.wording import (
     plain,
     rate,
 )
-from fleetcrash.attribution.impact import HOST_COLUMNS
+from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
 _LONGEST_ID = 128
 _ROWS = 50

@@ -10,12 +10,12 @@ from itertools import chain
 
 import numpy as np
 
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.expectation import UNHEARD_MINUTES
-from fleetcrash.attribution.exposure import KEPT_MINUTES
-from fleetcrash.attribution.news import News
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import JSON, document
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.expected.expectation import UNHEARD_MINUTES
+from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
+from fleetcrash.attribution.facts.news import News
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import JSON, document
 from fleetcrash.errors import BadArgument
 from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine

@@ -17,6 +17,9 @@ RATIOS = np.geomspace(1.5, 1e5, 14)
 TEST_RATIOS = np.array([1.5, 2.0, 4.0, 16.0, 128.0, 1024.0])
 """Rate ratios of the sequential tests."""
 
+LOG_PRIOR_UPDATE = float(np.log(1e-3))
+"""About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year."""
+
 LOG_THOUSAND = float(np.log(999))
 """How much has to be said where a chance resemblance is to be ruled out: a thousand to one."""
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from fleetcrash.attribution.backtest import Progress, run
-from fleetcrash.attribution.conditions import check
-from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
-from fleetcrash.attribution.reading import keep_known
+from fleetcrash.attribution.conditions.grammar import check
+from fleetcrash.attribution.facts.reading import keep_known
+from fleetcrash.attribution.reporting.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.errors import BadArgument
 from fleetcrash.store.asking import judged_instant, unknown_update
 from fleetcrash.store.engine import Engine

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.arrays import Floats
-from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
-from fleetcrash.attribution.news import SYSTEMS, system_number
+from fleetcrash.attribution.expected.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
+from fleetcrash.attribution.facts.news import SYSTEMS, system_number
 from fleetcrash.counts import poisson_upper
 
 # OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later.

@@ -16,7 +16,7 @@ from math import log
 import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
-from fleetcrash.attribution.baseline import CRASH, DARK
+from fleetcrash.attribution.expected.baseline import CRASH, DARK
 
 # Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector looks at
 # four hours as well.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
-from fleetcrash.attribution.reading import KNOWN
+from fleetcrash.attribution.facts.reading import KNOWN
 from fleetcrash.counts import poisson_lower
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Hits

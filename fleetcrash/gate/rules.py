@@ -10,8 +10,8 @@ from math import ceil, floor, inf, isfinite, log, log10
 
 import numpy as np
 
-from fleetcrash.attribution.baseline import DARK
-from fleetcrash.attribution.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
+from fleetcrash.attribution.expected.baseline import DARK
+from fleetcrash.attribution.hypotheses.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
 from fleetcrash.counts import clearly_more
 from fleetcrash.gate.evidence import (
     Evidence,

@@ -11,7 +11,7 @@ import pytest
 from bench.attribution.outcome import guilty_of
 from bench.attribution.planted import plant
 from bench.attribution.rivals import plant_rival
-from fleetcrash.attribution.conditions import matches
+from fleetcrash.attribution.conditions.grammar import matches
 from sample_data.simulator import simulate
 
 

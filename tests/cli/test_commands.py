@@ -19,7 +19,7 @@ import pytest
 
 import cli
 from commands.output import Exit
-from fleetcrash.attribution.impact import HOST_COLUMNS, State
+from fleetcrash.attribution.reporting.impact import HOST_COLUMNS, State
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from tests.dashboard import fleet

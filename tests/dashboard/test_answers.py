@@ -17,7 +17,7 @@ from dashboard import answers
 from dashboard.answers import Answers
 from dashboard.data import Feed, feed_of
 from dashboard.selection import Filters, Selection
-from fleetcrash.attribution.impact import Impact
+from fleetcrash.attribution.reporting.impact import Impact
 from fleetcrash.errors import UnknownName
 from fleetcrash.store.kept import Kept, KeptTables
 from tests.dashboard.fleet import GUILTY, NOW, outage

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import fleetcrash.attribution
-from fleetcrash.attribution import suspects, verdict
-from fleetcrash.attribution.exposure import AGE_MINUTES
+from fleetcrash.attribution.facts.exposure import AGE_MINUTES
+from fleetcrash.attribution.hypotheses import suspects
+from fleetcrash.attribution.weighing import verdict
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "naming.md").read_text(encoding="utf-8")
@@ -16,7 +17,7 @@ def test_every_module_that_is_named_exists():
     folder = Path(fleetcrash.attribution.__file__).parent
     named = set(re.findall(r"`(\w+\.py)`", PAGE))
     assert len(named) > 20
-    assert named <= {path.name for path in folder.glob("*.py")}
+    assert named <= {path.name for path in folder.rglob("*.py")}
 
 
 def test_the_thresholds_are_those_of_the_code():

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Engine, Lake
 
 

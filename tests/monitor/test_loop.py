@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from ingest.load import append_tables

@@ -30,7 +30,7 @@ from dashboard.selection import (
     Filters,
     Selection,
 )
-from fleetcrash.attribution.reading import keep_known
+from fleetcrash.attribution.facts.reading import keep_known
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows

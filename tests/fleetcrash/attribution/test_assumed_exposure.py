@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at

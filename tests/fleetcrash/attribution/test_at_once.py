@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.toll import Toll
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.hypotheses.inquiry import Inquiry
+from fleetcrash.attribution.incidents.toll import Toll
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

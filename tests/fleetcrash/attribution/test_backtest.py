@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.as_of import known_by, shuffled_lake
-from fleetcrash.attribution import course
 from fleetcrash.attribution.backtest import Span, backtest, incidents
-from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.detection import course
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.hosts import list_hosts
-from fleetcrash.attribution.impact import HOST_COLUMNS, State
-from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
+from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.reporting.impact import HOST_COLUMNS, State
+from fleetcrash.attribution.reporting.report import document
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
 from fleetcrash.times import parse_time, time_text

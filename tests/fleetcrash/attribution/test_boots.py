@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

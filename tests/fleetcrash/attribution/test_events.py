@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_contrast,
@@ -21,8 +20,9 @@ from fleetcrash.attribution.evidence import (
     log_raised_by_update,
     rate_interval,
 )
-from fleetcrash.attribution.exposure import AGES, WINDOWS, within_windows
-from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial, try_updates
+from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
+from fleetcrash.attribution.facts.exposure import AGES, WINDOWS, within_windows
+from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial, try_updates
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from fleetcrash.attribution.impact import impact_of
+from fleetcrash.attribution.reporting.impact import impact_of
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.reference import Known

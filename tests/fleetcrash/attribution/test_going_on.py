@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.store import Engine
 from tests.fleetcrash.live import followed
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
-from fleetcrash.attribution import judging
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.case import KnownFault
-from fleetcrash.attribution.claims import Claims
-from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.detection.claims import Claims
+from fleetcrash.attribution.hearing import judging
+from fleetcrash.attribution.incidents.case import KnownFault
+from fleetcrash.attribution.incidents.incident import Incident
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
-    from fleetcrash.attribution.case import Case
-    from fleetcrash.attribution.inquiry import Inquiry
+    from fleetcrash.attribution.hypotheses.inquiry import Inquiry
+    from fleetcrash.attribution.incidents.case import Case
 
 HOSTS = [f"h{number}" for number in range(400)]
 WITH_POLICY, LATER, NEVER = HOSTS[:200], HOSTS[200:230], HOSTS[230:]

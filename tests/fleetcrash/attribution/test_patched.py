@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import run
-from fleetcrash.attribution.baseline import DARK
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.expected.baseline import DARK
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at, crash_of

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.exposure import BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, UpdateTime
-from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.minute_counts import MinuteCounts
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.exposure import BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, UpdateTime
+from fleetcrash.attribution.facts.minute_counts import MinuteCounts
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

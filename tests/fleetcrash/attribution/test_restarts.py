@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import run
-from fleetcrash.attribution.baseline import DARK
-from fleetcrash.attribution.news import Events
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.expected.baseline import DARK
+from fleetcrash.attribution.facts.news import Events
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from fleetcrash.attribution.backtest import run
-from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.verdict import Kind
+from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.weighing.verdict import Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

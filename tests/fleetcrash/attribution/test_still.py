@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
-from fleetcrash.attribution import expectation
 from fleetcrash.attribution.backtest import incidents, lively
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.expectation import UNHEARD_MINUTES
-from fleetcrash.attribution.exposure import KEPT_MINUTES
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.expected import expectation
+from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT
+from fleetcrash.attribution.expected.expectation import UNHEARD_MINUTES
+from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 from fleetcrash.times import DAY
 from monitor.loop import Monitor
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
-    from fleetcrash.attribution.news import News
+    from fleetcrash.attribution.facts.news import News
 
 YEARS = 3 * 365 * DAY
 EPOCH = -56 * 365 * DAY  # about when clocks begin

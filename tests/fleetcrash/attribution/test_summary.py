@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.report import _summary
-from fleetcrash.attribution.statement import Turn
-from fleetcrash.attribution.verdict import Judgement, Kind, Lack
+from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.incidents.statement import Turn
+from fleetcrash.attribution.reporting.report import _summary
+from fleetcrash.attribution.weighing.verdict import Judgement, Kind, Lack
 
 EVENTS, ALARM, ENDED = 14, 500, 580
 NO_IMPACT = None

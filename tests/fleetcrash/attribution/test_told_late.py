@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine, Lake
 from monitor.loop import Monitor
 from tests.dashboard.fleet import append_rows

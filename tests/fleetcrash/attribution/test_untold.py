@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.hazard import InstallHazard
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.expected.hazard import InstallHazard
+from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

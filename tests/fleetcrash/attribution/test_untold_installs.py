@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.baseline import CRASH
-from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.evidence import TEST_RATIOS
-from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.expected.baseline import CRASH
+from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from fleetcrash.attribution import testimony
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.older import Held
+from fleetcrash.attribution.hearing import testimony
+from fleetcrash.attribution.hearing.older import Held
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 GUILTY, OTHER = 7, 9

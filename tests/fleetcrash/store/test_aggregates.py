@@ -19,7 +19,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.clustering import Clusters
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Engine, Lake, aggregates

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetcrash.attribution.impact import impact_of
-from fleetcrash.attribution.reading import keep_known
+from fleetcrash.attribution.facts.reading import keep_known
+from fleetcrash.attribution.reporting.impact import impact_of
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import Engine, Lake

@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dashboard.selection import TABLES_OF_THE_LAKE
-from fleetcrash.attribution.reading import keep_known
+from fleetcrash.attribution.facts.reading import keep_known
 from fleetcrash.clustering import Clusters
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Engine, Lake

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dashboard.selection import PASSED, TABLES_OF_THE_LAKE
-from fleetcrash.attribution.reading import keep_known
+from fleetcrash.attribution.facts.reading import keep_known
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, lake_of

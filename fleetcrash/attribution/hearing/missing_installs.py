@@ -1,0 +1,171 @@
+"""Untold installs: updates that the struck hosts may have, though nobody says so.
+
+A host that crashes at once may never tell what it installed, and some installs are told by the hour. Where a rise
+begins within minutes of a release, in hosts that do not tell of having it while nearly all others of their kind do, or
+while nobody tells of it yet, no one can say that no update did it. Nor where most of them tell, and the others are no
+more than those whose installs were told as late before, or than hosts that never tell of any; nor while it is not due
+to be told what hosts got just before they were struck.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleetcrash.arrays import Floats, Mask
+from fleetcrash.attribution.expected.baseline import DARK
+from fleetcrash.attribution.facts.exposure import LATE_MINUTES
+from fleetcrash.attribution.hypotheses.inquiry import Inquiry
+from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
+from fleetcrash.counts import MOSTLY, clearly_more
+
+_BEFORE_MINUTES = 15  # the release came at most so long before the rise
+_LEAST_STRUCK = 5
+_HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; of those beside them have it
+_NOBODY = 20  # so few hosts may be those of a test
+_EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
+_UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
+_TELL = 3  # so many hosts: of an OS patch, that servers do so at once and not at the boot that it makes, or whose it is
+# Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
+_MANY = 0.25
+
+
+def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
+    """Updates that may be behind a wave, though the hosts that it strikes do not tell of having them.
+
+    Args:
+        mine: (events,) the events. spot, onset: where the wave is, and the minute in which it began.
+        is_early: whether installs of the last minutes may still be told, so that any host with it counts.
+    Returns:
+        Their indices; an empty tuple for a wave where hosts stand, such as a region: those that lose their power do not
+            tell of anything.
+    """
+    if inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0))[spot]:
+        return ()
+    struck = inquiry.struck_by_wave(mine, spot, onset, tick)
+    cells = inquiry.spots.cells_of(spot)
+    if struck.sum() < _LEAST_STRUCK:
+        return ()
+    found, is_awaited = [], _are_awaited(inquiry, tick, struck)
+    mute = _of_no_word(inquiry, tick, struck, cells, onset)
+    for update in range(len(inquiry.news.suspects)):
+        if inquiry.news.suspects[update].known_tick > tick:
+            continue
+        with_it = inquiry.events_with(update, tick)
+        if mute.any() and _is_of_those_who_tell(inquiry, update, struck, mute, with_it, onset):
+            found.append(update)
+            continue
+        before = onset - inquiry.released(update)
+        if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES:
+            continue
+        lack_it = int((struck & ~with_it).sum())
+        some, most = (share * struck.sum() for share in (_HARDLY_ANY, 1.0 - _HARDLY_ANY))
+        if lack_it <= some:
+            may_be_it = _are_told_late(inquiry, tick, update, cells)
+        else:
+            spared = 0.0 if is_early else inquiry.expected.time.online[cells].sum() - lack_it
+            may_be_it = lack_it >= most and before <= _BEFORE_MINUTES and _tell(inquiry, tick, update, cells, spared)
+        if may_be_it or is_awaited:
+            found.append(update)
+    return tuple(found)
+
+
+def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tuple[int, ...]:
+    """OS patches that may be restarting the hosts that seem to fall silent for an update: of the last two hours.
+
+    Some agents tell of a patch only at the boot that it makes; see ``detection/gone`` for when that is known. If only
+    hosts of other systems tell of it, it is none of these.
+
+    Args:
+        mine: (events,) the events.
+    Returns:
+        Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
+    """
+    news, struck = inquiry.news, mine & inquiry.events_with(update, tick)
+    silent = struck & (news.events.outcome == DARK)
+    if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
+        return ()
+    first, servers = int(news.events.minute[silent].min()), np.array([cell.always_on for cell in news.cells])
+    alike = np.isin(news.systems, news.systems[news.events.cell[silent]])
+    found = []
+    for number, one in enumerate(news.suspects):
+        if one.kind != "os_patch" or number == update or one.known_tick > tick:
+            continue
+        with_it = _with_it(inquiry, number)
+        is_of_others = with_it.sum() >= _TELL and not with_it[alike].any()
+        is_recent = 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
+        if is_recent and with_it[servers].sum() < _TELL and not is_of_others:
+            found.append(number)
+    return tuple(found)
+
+
+def _of_no_word(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> Mask:
+    """Those of some events (events,) whose hosts tell of no install; none where more of them are struck than of others.
+
+    Args:
+        struck: (events,) the events. cells: (cells,) where they may be. onset: the minute in which they began.
+    """
+    mute = struck & ~inquiry.events_of_tellers(tick)
+    if mute.any() and struck.sum() - mute.sum() >= _LEAST_STRUCK:
+        share = inquiry.news.ask.share_that_tells(tuple(np.flatnonzero(cells).tolist()), onset)
+        if not clearly_more(mute.sum(), (1.0 - share) * struck.sum()):
+            return mute
+    return np.zeros(len(struck), bool)
+
+
+def _is_of_those_who_tell(inquiry: Inquiry, update: int, struck: Mask, mute: Mask, with_it: Mask, onset: int) -> bool:
+    """Whether struck hosts lack an update mostly for telling of nothing, and are struck soon after a push of it.
+
+    Most of those that do tell have to have it.
+
+    Args:
+        struck, mute, with_it: (events,) the events; of hosts that tell of no install; of those that had the update.
+    """
+    lack_it, tell = struck & ~with_it, struck & ~mute
+    if mute.sum() <= MOSTLY * lack_it.sum() or (tell & with_it).sum() < EXPLAINED_SHARE * tell.sum():
+        return False
+    after = onset - inquiry.pushed(update)
+    return bool(((after >= -COINCIDENT_MINUTES) & (after <= SOON_MINUTES)).any())
+
+
+def _tell(inquiry: Inquiry, tick: int, update: int, cells: Mask, spared: float) -> bool:
+    """Whether nearly all hosts of some cells that were spared tell of an update, or nobody does yet.
+
+    Args:
+        spared: how many there are.
+    """
+    with_it = _with_it(inquiry, update)
+    is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
+    return bool(is_new or with_it[cells].sum() >= max(_NEARLY_ALL * spared, 1.0))
+
+
+def _are_told_late(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> bool:
+    """Whether nearly all hosts of some cells tell of an update, and many others may: as many told as late before."""
+    time = inquiry.expected.time
+    online, with_it = time.online[cells].sum(), _with_it(inquiry, update)[cells].sum()
+    untold = time.share_told_later(tick - inquiry.released(update)) * online
+    return bool(with_it >= _NEARLY_ALL * online and untold >= _MANY * (online - with_it))
+
+
+def _are_awaited(inquiry: Inquiry, tick: int, struck: Mask) -> bool:
+    """Whether of installs just before some events (events,) many are usually told later than by now."""
+    time, ages = inquiry.expected.time, tick - inquiry.news.events.minute[struck]
+    shares = [time.share_told_later(age) if age < LATE_MINUTES else 0.0 for age in ages.tolist()]
+    return float(np.mean(shares)) >= _MANY
+
+
+def _with_it(inquiry: Inquiry, update: int) -> Floats:
+    """(cells,) hosts at risk that are known to have an update."""
+    times = inquiry.expected.time.by_update
+    return times[update].hosts() if update in times else np.zeros(len(inquiry.news.cells))
+
+
+def joined_later(lack_it: Mask) -> bool:
+    """Whether many events of hosts that do not tell of an update came mostly later, so that something else did it.
+
+    Where installs are lost, they are from the first event on.
+
+    Args:
+        lack_it: (n,) of events, in the order in which they were known, whether their hosts lack the update.
+    """
+    early, most = lack_it[: len(lack_it) // 2], len(lack_it) * (1.0 - EXPLAINED_SHARE)
+    return bool(lack_it.sum() > most and early.sum() < _EARLY_SHARE * lack_it.sum())

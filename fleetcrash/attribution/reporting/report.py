@@ -1,0 +1,333 @@
+"""What the detector found, as the contract's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.evidence import rate_interval
+from fleetcrash.attribution.expected.baseline import DARK
+from fleetcrash.attribution.hypotheses.suspects import Trial
+from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.reporting.causes import cause_of, common_module
+from fleetcrash.attribution.reporting.controls import controls_of
+from fleetcrash.attribution.reporting.impact import Impact, State, impact_of
+from fleetcrash.attribution.reporting.wording import followed, selected_in_words
+from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, TIED_FROM, Kind
+from fleetcrash.store.engine import Engine
+from fleetcrash.times import tick_text, tick_time, time_text
+
+SCHEMA = 1
+_MOST_CANDIDATES = 10
+_LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
+
+_HARDLY_ANY = 0.1  # so few crash, beside those that go dark
+
+# What a rise follows that is one of reports only, by its cause.
+_FOLLOWED = {
+    "backlog": "reports that were held up for hours and came at once",
+    "clock": "reports that carry a time of hours before they came",
+}
+
+JSON = dict[str, Any]
+
+
+def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Sequence[Incident]) -> JSON:
+    """The ``incidents`` document: what is wrong with the fleet as of an instant.
+
+    Args:
+        engine: as of the same instant.
+        incidents: those to list, in the order of their alarms.
+    """
+    return {
+        "schema": SCHEMA,
+        "as_of": time_text(as_of),
+        **engine.rows("sources_of_exposure")[0],
+        **engine.rows("crashes_told_late")[0],
+        "incidents": [_incident(engine, detector, incident, as_of) for incident in incidents],
+    }
+
+
+def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: datetime) -> JSON:
+    suspect = None if incident.update is None else detector.news.suspects[incident.update]
+    impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
+    candidates = _candidates(detector, incident)
+    evidence = _evidence(engine, detector, incident, impact)
+    return {
+        "incident_id": incident.incident_id,
+        "alarm_at": tick_text(incident.alarm_tick),
+        "named_at": None if incident.said.named_tick is None else tick_text(incident.said.named_tick),
+        "closed_at": None if incident.closed_tick is None else tick_text(incident.closed_tick),
+        "verdict": str(incident.kind),
+        "update_id": None if suspect is None else suspect.update_id,
+        "update_kind": None if suspect is None else suspect.kind,
+        "cause": cause_of(detector, incident),
+        "candidates": candidates,
+        "condition": incident.condition,
+        "evidence": evidence,
+        "impact": _no_impact() if impact is None else impact.counts(),
+        "summary": _summary(detector, incident, impact, candidates, evidence),
+        "history": [
+            {
+                "at": tick_text(turn.tick),
+                "verdict": str(turn.kind),
+                "update_id": None if turn.update is None else detector.news.suspects[turn.update].update_id,
+                "condition": turn.condition,
+            }
+            for turn in incident.said.history
+        ],
+        "lacks": _lacks(incident),
+        "rivals": _rivals(detector, incident),
+        "controls": None if impact is None else _controls(engine, detector, incident, impact),
+        "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
+    }
+
+
+def _lacks(incident: Incident) -> str | None:
+    """Why an incident that cannot tell does not name the likeliest update, if that can be said."""
+    if incident.kind is not Kind.CANNOT_SEPARATE or incident.judgement is None or incident.judgement.lacks is None:
+        return None
+    return str(incident.judgement.lacks)
+
+
+def _no_impact() -> dict[str, int]:
+    return {"exposed": 0, **{state.value: 0 for state in State}}
+
+
+def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
+    if incident.judgement is None or incident.trial is None:
+        return []
+    stated = incident.judgement.stated(incident.kind)
+    weights = zip(incident.trial.updates.tolist(), stated.tolist(), strict=True)
+    likely = {update: weight for update, weight in weights if update not in incident.judgement.unweighed}
+    # Of those that are not on trial no evidence can be weighed: they are as likely as no change at all.
+    left = 1.0 - sum(likely.values())
+    likely |= {update: left / (len(incident.judgement.unweighed) + 1) for update in incident.judgement.unweighed}
+    suspects = detector.news.suspects
+    named = [(suspects[one].update_id, weight) for one, weight in likely.items() if weight >= _LEAST_PROBABILITY]
+    named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
+    return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
+
+
+def _rate_ratio(seen: int, mean: float) -> JSON:
+    """``rate_interval`` to six digits: those after them depend on the order in which counts were added up."""
+    low, estimate, high = (None if value is None else float(f"{value:.6g}") for value in rate_interval(seen, mean))
+    return {"low": low, "estimate": estimate, "high": high}
+
+
+def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
+    seen, expected, log_evidence = _counts_behind(detector, incident)
+    if impact is None or not impact.exposed:  # no update is named, or nothing is known of hosts but their crashes
+        counts = _claimed(engine, detector, incident)
+    else:
+        counts = {
+            "crashes": impact.crashes,
+            "hosts_crashed": impact.hosts_crashed,
+            "hosts_exposed": impact.exposed,
+            "hosts_dark": impact.hosts_dark,
+        }
+    return {
+        **counts,
+        "rate_ratio": _rate_ratio(int(seen), expected),
+        "log_evidence": round(log_evidence, 3),
+        "events_judged": int(seen),
+        "events_expected": round(expected, 6),
+        "hosts_left": int(seen) if incident.by_departures else None,
+    }
+
+
+def _claimed(engine: Engine, detector: Detector, incident: Incident) -> dict[str, int]:
+    """The crashes, and hosts that crashed and went dark, in what the incident accounts for."""
+    events = detector.news.events
+    claim = incident.claim(len(events))
+    is_dark = events.outcome == DARK
+    until = None if incident.closed_tick is None else tick_time(incident.closed_tick)
+    crashed = np.flatnonzero(claim & ~is_dark).tolist()
+    return {
+        **engine.rows("detection/crashes_behind_events", events=crashed, until=until)[0],
+        "hosts_exposed": 0,
+        "hosts_dark": len(np.unique(events.host[claim & is_dark])),
+    }
+
+
+def _counts_behind(detector: Detector, incident: Incident) -> tuple[float, float, float]:
+    """Events seen, events expected and log evidence of what the incident is blamed on, or of the likeliest."""
+    trial, found, judgement = incident.trial, incident.waves, incident.judgement
+    if trial is None or found is None or judgement is None:
+        return 0.0, 0.0, 0.0
+    if incident.kind is not Kind.NO_UPDATE and len(trial.updates):
+        leader = int(np.argmax(trial.log_evidence))
+        if incident.update is not None:
+            leader = trial.row_of(incident.update)
+        return (*_counts_of(detector, incident, trial, leader), float(trial.log_evidence[leader]))
+    if judgement.wave is None:
+        return 0.0, 0.0, 0.0
+    row, length = judgement.wave
+    return (
+        float(found.events[:, row, length].sum()),
+        float(found.expected[:, row, length].sum()),
+        float(found.log_evidence[row, length]),
+    )
+
+
+def _counts_of(detector: Detector, incident: Incident, trial: Trial, row: int) -> tuple[float, float]:
+    """Events of an update's hosts, and how many were to be expected, where they speak loudest against it.
+
+    Args:
+        trial: the incident's. row: of the update in it.
+    """
+    if incident.by_departures:
+        return detector.departures_behind(int(trial.updates[row]))
+    return trial.counts(row)
+
+
+def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
+    """The strongest updates, and the strongest rise that follows none, with what each explains."""
+    trial, judgement = incident.trial, incident.judgement
+    if trial is None or judgement is None:
+        return []
+    rows, stated = [], judgement.stated(incident.kind)
+    for rank in np.argsort(-trial.log_evidence)[:5]:
+        seen, mean = _counts_of(detector, incident, trial, int(rank))
+        suspect = detector.news.suspects[int(trial.updates[rank])]
+        rows.append(
+            {
+                "name": suspect.update_id,
+                "kind": "update",
+                "log_evidence": round(float(trial.log_evidence[rank]), 3),
+                "rate_ratio": _rate_ratio(int(seen), mean),
+                "events": int(seen),
+                "expected": round(mean, 6),
+                "probability": round(float(stated[rank]), 6),
+            }
+        )
+    if judgement.wave is not None and incident.waves is not None:
+        row, length = judgement.wave
+        seen, mean = incident.waves.events[:, row, length].sum(), incident.waves.expected[:, row, length].sum()
+        spot = int(incident.waves.spot[row])
+        rows.append(
+            {
+                "name": f"{detector.spots.describe(spot)} from {tick_text(int(incident.waves.onset[row]))}",
+                "kind": "wave",
+                "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
+                "rate_ratio": _rate_ratio(int(seen), float(mean)),
+                "events": int(seen),
+                "expected": round(float(mean), 6),
+                "probability": None,
+            }
+        )
+    return rows
+
+
+def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Impact) -> JSON | None:
+    """What the crashes with the named update are compared with; None while nothing is named."""
+    if incident.update is None or incident.trial is None or incident.by_departures:
+        return None  # of hosts that leave, those beside them are the control
+    row = incident.trial.row_of(incident.update)
+    update_id = detector.news.suspects[incident.update].update_id
+    return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
+
+
+def _summary(
+    detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
+) -> str:
+    since = tick_text(incident.alarm_tick)[11:16]
+    if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
+        suspect = detector.news.suspects[incident.update]
+        told = incident.condition
+        whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
+        is_silence = evidence["hosts_crashed"] < _HARDLY_ANY * evidence["hosts_dark"]
+        does = "silences" if incident.by_departures or is_silence else "crashes"
+        blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"
+        sure = _how_sure(incident, suspect.update_id, candidates)
+        says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
+        if not impact.exposed:
+            return f"{blamed}{_hosts(evidence['hosts_crashed'])} crashed, of how many that had it is not known {says}."
+        return (
+            f"{blamed}"
+            f"{impact.hosts_crashed:,} of {_hosts(impact.exposed, 'exposed ')} crashed, "
+            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {says}."
+        )
+    hit = f"{_hosts(evidence['hosts_crashed'])} crashed and {evidence['hosts_dark']:,} went dark"
+    is_left = bool(evidence["hosts_crashed"] or evidence["hosts_dark"])
+    other = None if incident.by_departures else _taken_over_by(detector, incident, is_left=is_left)
+    if other is not None and not (is_left and incident.is_understood):
+        how_much, beside = ("most of what", f"; beside that {hit}") if is_left else ("what", "")
+        return f"Alarm {since} UTC: {how_much} raised it is part of {other.incident_id} by what is known now{beside}."
+    rise = f"{_judged(detector, incident)}{hit}, alarm {since} UTC"
+    if incident.kind is Kind.NO_UPDATE:
+        module = common_module(detector, incident)
+        inside = f", mostly in {module}" if module else ""
+        part = _FOLLOWED.get(cause_of(detector, incident) or "") or followed(detector, incident)
+        known = bool(detector.news.suspects)
+        if part is None:
+            none = "the rise follows no update" if known else "no update is known to have been sent out"
+            return f"{rise}{inside}: {none}."
+        none = "and no update" if known else "and no update is known to have been sent out"
+        return f"{rise}: the rise follows {part}{inside}, {none}."
+    if incident.kind is Kind.CANNOT_SEPARATE:
+        names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
+        others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
+        lacks = _lacks(incident)
+        why = f", because {lacks}" if lacks else ""
+        return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}{why}."
+    found = (
+        "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
+    )
+    return f"{rise}: more than the baseline explains; {found}."
+
+
+def _taken_over_by(detector: Detector, incident: Incident, *, is_left: bool) -> Incident | None:
+    """Another incident that accounts by now for most of what an incident did when it ended.
+
+    Or for most of what came with the alarm of one that accounts for nothing.
+
+    Args:
+        is_left: whether it accounts for anything.
+    """
+    minute = detector.news.events.minute
+    events = incident.held
+    if not len(events) and not is_left:
+        events = np.flatnonzero((minute >= incident.since) & (minute <= incident.alarm_tick + JUDGING_MINUTES))
+    counts = [int(one.claim(len(minute))[events].sum()) for one in detector.incidents]
+    most = detector.incidents[int(np.argmax(counts))]
+    return most if max(counts) > int(incident.claim(len(minute))[events].sum()) else None
+
+
+def _known_since(detector: Detector, incident: Incident) -> str:
+    """Which incident named the update first, where it was another one."""
+    turns = [
+        (turn.tick, one.incident_id)
+        for one in detector.incidents
+        for turn in one.said.history
+        if turn.update == incident.update
+    ]
+    first = min(turns)[1]
+    return "" if first == incident.incident_id else f", known since {first}"
+
+
+def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) -> str:
+    if incident.said.doubt.since is not None:
+        return f"in doubt since {tick_text(incident.said.doubt.since)[11:16]} UTC"
+    weight = sum(row["probability"] for row in candidates if row["update_id"] == update_id)
+    return f"{min(weight, 0.999):.1%} sure"
+
+
+def _hosts(count: int, which: str = "") -> str:
+    return f"{count:,} {which}{'host' if count == 1 else 'hosts'}"
+
+
+def _judged(detector: Detector, incident: Incident) -> str:
+    """What an incident rests on, where that is not how many hosts crash."""
+    if not incident.by_departures and incident.rise is None:
+        return ""
+    seen, expected, _ = _counts_behind(detector, incident)
+    if incident.rise is not None:
+        modules = " and ".join(incident.rise.names)
+        return f"{_hosts(round(seen))} crashed in {modules} where {expected:,.1f} were expected; "
+    return f"{_hosts(round(seen))} went offline soon after it where {expected:,.0f} were expected; "

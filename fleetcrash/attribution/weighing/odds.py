@@ -1,0 +1,338 @@
+"""Odds: what some events say for each update, each wave and nothing; first of all which update leads.
+
+Mostly that is the one that the evidence says most for. But there is what it does not see: a fault that goes on, waits
+for a moment, a date or a boot, strikes at one place alone, or strikes hosts that never tell of the install. There hosts
+with an update and those beside them have to say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from fleetcrash.arrays import Floats, Mask
+from fleetcrash.attribution.evidence import LOG_PRIOR_UPDATE, LOG_THOUSAND
+from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
+from fleetcrash.attribution.hypotheses.witnesses import enough
+from fleetcrash.attribution.weighing.posterior import Odds, near_best, of_leader, posterior
+from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_MARGIN, TOLD_SHARE, Rivalry
+
+# One that another incident names is as likely as not behind this one.
+_LOG_PRIOR_AGAIN = float(np.log(0.5))
+
+# Where hosts with it and those beside them do not tell, it may show in how long after their installs hosts are struck:
+# by chance once in a thousand.
+LOG_BY_DELAY = LOG_THOUSAND
+# Of a fault that waits for a moment it takes a thousand to one, and what makes it less likely than a wave besides: one
+# update in ten thousand has one, at some minute; there are five a day, and a wave every twenty days.
+LOG_LATENT = LOG_THOUSAND + float(np.log(0.05 / 1e-4))
+_HALF = 0.5  # of what speaks for the leading update
+_WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
+
+
+class Hosts(Protocol):
+    """What the hosts of the events say of an update, by its index; asked where it matters, for it is dear."""
+
+    def by_delay(self, update: int) -> float:
+        """What ``after_install.log_by_delay`` says; asked where hosts beside them say too little."""
+
+    def by_timer(self, update: int, spot: int, onset: int) -> float:
+        """The same of the events of a wave, among the hosts that had the update."""
+
+    def joined_later(self, update: int, spot: int, onset: int) -> bool:
+        """Whether hosts that lack it are of the wave for something else; see ``missing_installs.joined_later``."""
+
+    def at_place(self, update: int, spot: int, onset: int) -> float:
+        """What hosts with it and those beside them at one place, or of one build, say by the events there."""
+
+    def goes_on(self, update: int) -> bool:
+        """What ``Toll.goes_on`` says, where an ended incident names it."""
+
+
+def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> Odds:
+    """Weigh the hypotheses.
+
+    Args:
+        rivalry: the updates on trial and the waves beside them.
+        named_elsewhere: updates that other incidents name.
+    """
+    trial = rivalry.trial
+    again = np.isin(trial.updates, list(named_elsewhere))
+    log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
+    if not len(trial.updates):
+        return posterior(rivalry, None, log_updates, rivalry.of_waves)
+    known = _of_known_fault(rivalry, log_updates, again, hosts)
+    if known is not None:
+        return known
+    leader = int(np.argmax(log_updates))
+    leader, log_updates = _better_told(rivalry, leader, log_updates, hosts) or (leader, log_updates)
+    odds = of_leader(rivalry, leader, log_updates)
+    if _is_half_forgotten(rivalry, leader):
+        return replace(odds, lacks_contrast=True)
+    if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
+        odds = replace(odds, lacks_contrast=True)
+    if not (odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN):
+        return odds
+    told = _of_timer(rivalry, log_updates, hosts) or _of_place(rivalry, leader, log_updates, hosts)
+    if told is not None:
+        return told
+    latent = _of_latent_fault(rivalry, log_updates, hosts)
+    if latent is not None and latent.begun_with is None:
+        return latent
+    return _by_delay(rivalry, leader, log_updates, hosts) or latent or odds
+
+
+def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: Hosts) -> Odds | None:
+    """The odds, where an update that other hosts have shown to be guilty is behind these events, too.
+
+    What waits for a boot strikes a region in its morning, as a wave does, and with the boots come the installs of all
+    that was sent out meanwhile, which may fit the time better. But the hosts beside them that lack the guilty one are
+    spared. Where they say so, no wave explains it, and what they do not say it for weighs nothing beside it. For a name
+    they have to say so much an event that a good part of them must lack it. They may say so of another one as well,
+    which explains it better: that is a second fault.
+
+    Args:
+        again: (U,) whether another incident names it.
+    Returns:
+        None where no update that is named elsewhere leads then.
+    """
+    events = _events_with(rivalry)
+    of_most = again & (events > 0) & (events >= EXPLAINED_SHARE * events[np.argmax(log_updates)])
+    said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}
+    known = max(said, key=lambda row: float(log_updates[row]), default=None)
+    if known is None:
+        return None
+    if hosts.goes_on(int(rivalry.trial.updates[known])):
+        alone = np.where(np.arange(len(again)) == known, log_updates, -np.inf)
+        return replace(of_leader(rivalry, known, alone, is_told=True), is_known=True, goes_on=True)
+    if said[known] < LOG_MARGIN:
+        return None
+    close = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
+    better = (row for row in close if log_updates[row] > log_updates[known] + LOG_THOUSAND)
+    if any(rivalry.hosts_say(row) >= enough(int(events[row])) for row in better):
+        return None
+    without = log_updates.copy()
+    without[[row for row in close if rivalry.hosts_say(row) < said[known] - LOG_MARGIN]] = -np.inf
+    if int(np.argmax(without)) != known:
+        return None
+    odds = of_leader(rivalry, known, without, is_told=True)
+    is_known = said[known] >= enough(int(events[known]))
+    return replace(odds, is_known=is_known, lacks_contrast=not is_known)
+
+
+def _is_half_forgotten(rivalry: Rivalry, leader: int) -> bool:
+    """Whether hosts leave, and of what speaks for their doing so half goes by installs of which some are forgotten.
+
+    Installs are followed for a day. Of two updates that the same hosts got in the course of a day the older one seems
+    to strike fewer of those that boot the next morning, or only those that got it late, which may be others.
+    """
+    trial = rivalry.trial
+    if not trial.by_departures:
+        return False
+    half = (trial.log_test >= LOG_THRESHOLD) & (trial.log_evidence >= _HALF * trial.log_evidence[leader])
+    sent_out = (int(rivalry.pushed(update)[0]) for update in trial.updates[half].tolist())
+    return any(minute < rivalry.known_from for minute in sent_out)
+
+
+def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:
+    """Whether hosts say far more for an update that is known to be guilty, which half of the struck have as well.
+
+    What a known fault goes on to do, together with what else happens, fits whatever everybody got that day.
+
+    Args:
+        again: (U,) whether another incident names it.
+    """
+    events = _events_with(rivalry)
+    many = np.flatnonzero(again & (events >= TOLD_SHARE * events[leader])).tolist()
+    said = max((rivalry.hosts_say(row) for row in many if row != leader), default=-np.inf)
+    return said >= rivalry.hosts_say(leader) + LOG_THOUSAND
+
+
+def _better_told(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> tuple[int, Floats] | None:
+    """An update that hosts say far more for than the evidence says less, and the log weights without those it outdoes.
+
+    Where hosts that are struck never tell of the guilty update, one that everybody got shortly before explains more of
+    them. But the hosts beside those that do tell are spared, and they were struck as long after it as a fault would
+    have it; for the other one neither is so.
+
+    Args:
+        leader: row of the one that the evidence says most for.
+    Returns:
+        None where there is none.
+    """
+    if rivalry.is_its_own(leader):
+        return None
+    events = _events_with(rivalry)
+    many = np.flatnonzero((events >= TOLD_SHARE * events[leader]) & (rivalry.trial.log_test >= LOG_THRESHOLD))
+    if many.tolist() == [leader]:
+        return None
+    of_hosts = {row: rivalry.hosts_say(row) for row in many.tolist()}
+    told = {row: most + float(log_updates[row]) for row, most in of_hosts.items() if most >= enough(int(events[row]))}
+    best = max(told, key=lambda row: told[row], default=None)
+    if best is None or hosts.by_delay(int(rivalry.trial.updates[best])) < LOG_BY_DELAY:
+        return None
+    outdone = [row for row in many.tolist() if of_hosts[row] + log_updates[row] < told[best] - LOG_THOUSAND]
+    without = log_updates.copy()
+    without[outdone] = -np.inf
+    return (best, without) if int(np.argmax(without)) == best else None
+
+
+def _events_with(rivalry: Rivalry) -> Floats:
+    """(U,) how many of the events happened to hosts that had each update: for a day; for longer if it is known."""
+    return np.maximum(rivalry.trial.events[:, :, :AGES, 0].sum((0, 2)), rivalry.ever)
+
+
+def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts that got an update hours ago are struck from some moment on and those without it are not.
+
+    A fault may wait for a date, or for something to be sent that it cannot bear. By the time since the install nobody
+    would suspect that update, and what went out a moment before would be tied with the moment. It is a wave among the
+    hosts with the update: as likely as one in the whole fleet, and what hosts say for the update besides. It has to be
+    clearly likelier than every other wave, those of what hosts are and where they stand included; or hosts of the same
+    build, agent's version or model that lack the update are spared as clearly. Where that moment is the push of another
+    update to nearly all of them, that one may do it to hosts with both.
+
+    Returns:
+        None where hosts do not say that much for one update alone.
+    """
+    trial, foremost = rivalry.trial, rivalry.foremost
+    if rivalry.contrast is None or foremost is None:
+        return None
+    asked = _of_most(rivalry, foremost, EXPLAINED_SHARE)
+    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked}
+
+    def least(row: int) -> float:
+        return max(LOG_LATENT, enough(asked[row]))
+
+    told = _told_alone(rivalry, log_updates, said, least)
+    spot, onset = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    if told is None and not (rivalry.stands_there[spot] or rivalry.of_strata[spot]):
+        many = [row for row in asked if rivalry.hosts_say(row) >= least(row)]
+        alike = {row: hosts.at_place(int(trial.updates[row]), spot, onset) for row in many}
+        told = _told_alone(rivalry, log_updates, alike, least)
+    if told is None:
+        return None
+    latent = int(trial.updates[told[0]])
+    others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
+    pushed = (int(trial.updates[row]) for row in others if rivalry.begun_by(row, TOLD_SHARE)[0][foremost])
+    begun_with = None if latent == rivalry.named_before else next(pushed, None)
+    return replace(of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
+
+
+def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where of an update's hosts those are struck that got it as long ago as its fault would have it.
+
+    Not every fault strikes soon: one that waits for hours strikes at an age that everything of the day has, by which
+    the last to come may seem the likelier. But what begins by itself at such a moment strikes hosts whenever they got
+    it.
+
+    Returns:
+        None where no update is told so, or not from another one.
+    """
+    trial, foremost = rivalry.trial, rivalry.foremost
+    if rivalry.contrast is None or foremost is None:
+        return None
+    asked = _of_most(rivalry, foremost, TOLD_SHARE)
+    wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    said = {row: hosts.by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
+    told = _told_alone(rivalry, log_updates, said, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
+    # Hosts that check in every six hours got one a day before another: what follows that one seems to follow both.
+    if told is None or any(rivalry.hosts_say(row) >= said[told[0]] + LOG_THOUSAND for row in asked if row != told[0]):
+        return None
+    return of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts are struck as long after they got the leading update as a fault of it would have it.
+
+    Returns:
+        None where they do not say so, or it needs nobody to say so.
+    """
+    if rivalry.contrast is None or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
+        return None
+    if rivalry.is_its_own(leader):
+        return _of_lost_installs(rivalry, leader, log_updates, hosts)
+    supposed = of_leader(rivalry, leader, log_updates, is_told=True)
+    if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
+        return supposed
+    return of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
+
+
+def _of_lost_installs(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts tell of the leading update in both ways, and a wave in all that are struck explains more.
+
+    Of those that lack it the installs were lost then, of half of them at most; unless they were struck later than the
+    others, by something else.
+    """
+    foremost = rivalry.foremost
+    if foremost is None:
+        return None
+    wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    if hosts.joined_later(int(rivalry.trial.updates[leader]), *wave):
+        return None
+    return of_leader(rivalry, leader, log_updates, is_told=True, share=TOLD_SHARE)
+
+
+def _of_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where the leading update strikes at one place alone, and the hosts there that lack it are spared.
+
+    A group may run the one program that a policy breaks. No update is weighed by groups, sites or customers, so that
+    what began there explains more than it, unless it is asked whom it struck there. What these hosts say is weighed
+    then, of each update that is hardly told from the leader.
+
+    Returns:
+        None where the foremost wave is none of a place, or of long after the pushes of the update; or where the hosts
+        there say too little, or more for another one.
+    """
+    foremost = rivalry.foremost
+    if rivalry.contrast is None or foremost is None or not rivalry.stands_there[rivalry.waves.spot[foremost[0]]]:
+        return None
+    if not rivalry.may_follow(leader, foremost) or not rivalry.is_its_own(leader):
+        return None
+    updates, waves = rivalry.trial.updates, rivalry.waves
+    where = int(waves.spot[foremost[0]]), int(waves.onset[foremost[0]])
+    said = {row: hosts.at_place(int(updates[row]), *where) for row in near_best(log_updates).tolist()}
+    is_kept = int(updates[leader]) == rivalry.named_before
+    if said[leader] < (LOG_MARGIN if is_kept else enough(int(waves.events.sum(0)[foremost]))):
+        return None
+    told = log_updates.copy()
+    for row, most in said.items():
+        told[row] += most
+    return of_leader(rivalry, leader, told, is_told=True) if int(np.argmax(told)) == leader else None
+
+
+def _of_most(rivalry: Rivalry, foremost: tuple[int, int], share: float) -> dict[int, int]:
+    """The rows of the updates whose test passed and whose hosts had such a share of a wave's events; how many each."""
+    trial, most = rivalry.trial, float(rivalry.waves.events.sum(0)[foremost])
+    events = trial.events[:, :, :AGES, 0].sum((0, 2))
+    asked = np.flatnonzero((events >= share * most) & (trial.log_test >= LOG_THRESHOLD))
+    return {row: int(events[row]) for row in asked.tolist()}
+
+
+def _told_alone(
+    rivalry: Rivalry,
+    log_updates: Floats,
+    said: Mapping[int, float],
+    least: Callable[[int], float],
+) -> tuple[int, Floats] | None:
+    """The row of the one update that most is said of, and the log weights with it alone.
+
+    Args:
+        said: of some rows. least: what has to be said of one that is not named yet, by its row.
+    Returns:
+        None where too little is said of it, or nearly as much of another one.
+    """
+    row = max(said, key=lambda one: said[one], default=None)
+    if row is None:
+        return None
+    is_kept = int(rivalry.trial.updates[row]) == rivalry.named_before
+    if said[row] < (LOG_MARGIN if is_kept else least(row)):
+        return None
+    apart = LOG_MARGIN if is_kept else LOG_THOUSAND
+    if any(said[one] > said[row] - apart for one in said if one != row):
+        return None
+    return row, np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)

@@ -1,0 +1,145 @@
+"""The posterior of all hypotheses on some events, once it is known which update leads and which waves may be its doing.
+
+One cause is assumed. A wave may begin at any minute, an update acts when its installs say; so of the two the wave
+always fits a little better, and one that may be the update's own doing must not outweigh it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fleetcrash.arrays import Floats, Ints
+from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.hypotheses.suspects import Trial
+from fleetcrash.attribution.hypotheses.waves import Waves
+from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, Rivalry, strongest
+from fleetcrash.times import DAY
+
+# A wave in a fleet every twenty days.
+_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / DAY))
+
+
+@dataclass(frozen=True)
+class Odds:
+    """What the events say for each hypothesis.
+
+    Attributes:
+        trial, waves: of the events.
+        leader: row in the trial of the likeliest update; None where none is on trial.
+        log_updates: (U,) log weight of each update, its prior included; nothing weighs zero.
+        log_waves: (n, SHAPES) of each wave, without the prior of its minute; one that may be the doing of the leader,
+            or of an update hardly told from it, weighs no more than what speaks for that.
+        probabilities: (U,) posterior of each update. of_any_wave: that of all waves together; the rest is nothing.
+        log_margin: how much better the leader explains the events than the best wave that is not its own beginning.
+        is_tied: a wave that may be the leader's doing, or that of an update hardly told from it, explains them better.
+        lacks_contrast: hosts with the leader and those beside them say too little for it; where it is not known which
+            these are, the time of its release does.
+        begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
+        foremost: row and shape of the wave that explains most, whoever may have begun it.
+        log_of_place: of an update by its index, see ``Rivalry``.
+        is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
+        goes_on: they are no more than it was to bring about after that one.
+        is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
+        begun_with: the update, by its index, with the push of which a latent fault began, if it did with one.
+    """
+
+    trial: Trial
+    waves: Waves
+    leader: int | None
+    log_updates: Floats
+    log_waves: Floats
+    probabilities: Floats
+    of_any_wave: float
+    log_margin: float
+    is_tied: bool
+    lacks_contrast: bool
+    begins_with_leader: bool
+    foremost: tuple[int, int] | None
+    log_of_place: Callable[[int], float]
+    is_known: bool = False
+    goes_on: bool = False
+    is_latent: bool = False
+    begun_with: int | None = None
+
+    @property
+    def best_wave(self) -> tuple[int, int] | None:
+        """Row and shape of the strongest wave."""
+        return strongest(self.log_waves)
+
+    @property
+    def onset(self) -> int | None:
+        """The minute in which the strongest wave began."""
+        best = self.best_wave
+        return None if best is None else int(self.waves.onset[best[0]])
+
+    @property
+    def log_acquittal(self) -> float:
+        """How much better the best wave, or nothing, explains the events than the leader."""
+        if self.leader is None:
+            return -np.inf
+        return float(self.log_waves.max(initial=0.0)) - float(self.trial.log_evidence[self.leader])
+
+    @property
+    def near(self) -> Ints:
+        """Rows of the updates that the evidence hardly tells from the leader, which is one of them."""
+        return near_best(self.log_updates)
+
+
+def of_leader(
+    rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False, share: float = EXPLAINED_SHARE
+) -> Odds:
+    """The odds, once it is known which waves the leading update may have begun.
+
+    Args:
+        is_told: that it is the update, and not the moment: no wave among its hosts says why these are struck.
+        share: of the events of a wave that begins with it so many happened to its hosts.
+    """
+    at_once, later = (rivalry.among(leader, share),) * 2 if is_told else rivalry.begun_by(leader, share)
+    beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
+    log_waves, with_delay = rivalry.tie(beside, later, leader)
+    is_tied = with_release or with_delay
+    # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
+    for row in (row for row in near_best(log_updates).tolist() if row != leader and len(rivalry.waves)):
+        log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
+        is_tied |= is_its
+    if is_told and int(rivalry.trial.updates[leader]) == rivalry.named_before:
+        # Once hosts crash no more, a wave that began before the fault and was over with it fits ever better. But it
+        # says no better than before why hosts without the update were spared.
+        log_waves = np.where(at_once, log_waves - LOG_THOUSAND, log_waves)
+    best_beside = float(beside[~at_once if is_told or rivalry.is_its_own(leader) else ...].max(initial=0.0))
+    return replace(
+        posterior(rivalry, leader, log_updates, log_waves),
+        log_margin=float(rivalry.trial.log_evidence[leader]) - best_beside,
+        is_tied=is_tied,
+        lacks_contrast=not is_told and rivalry.lacks_contrast(leader),
+    )
+
+
+def posterior(rivalry: Rivalry, leader: int | None, log_updates: Floats, log_waves: Floats) -> Odds:
+    """The posterior, before anything is asked about the leader."""
+    trial, waves = rivalry.trial, rivalry.waves
+    log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
+    total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
+    return Odds(
+        trial,
+        waves,
+        leader,
+        log_updates,
+        log_waves,
+        probabilities=np.exp(log_updates - total),
+        of_any_wave=float(np.exp(log_any_wave - total)),
+        log_margin=-np.inf,
+        is_tied=False,
+        lacks_contrast=False,
+        begins_with_leader=leader is not None and rivalry.begins_soon_after(leader, log_waves),
+        foremost=rivalry.foremost,
+        log_of_place=rivalry.log_of_place,
+    )
+
+
+def near_best(log_updates: Floats) -> Ints:
+    """Rows of the updates that are hardly told from the one with the largest log weight (U,), which is one of them."""
+    return np.flatnonzero(log_updates > log_updates.max(initial=-np.inf) - LOG_THOUSAND)

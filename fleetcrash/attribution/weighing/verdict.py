@@ -1,0 +1,397 @@
+"""The verdict: which one change did it, or that none did, or that the data cannot tell.
+
+An update is named only when its odds are good, when its own sequential test has passed as well, and when the events
+themselves, without the prior's help, prefer it to every wave: a wave that happens to start with a push must not become
+the push's fault. Whatever was said before is kept by lower odds than it took, so that the page does not flap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from fleetcrash.arrays import Floats, Ints
+from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
+from fleetcrash.attribution.expected.baseline import CRASH, DARK
+from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.hypotheses import suspects
+from fleetcrash.attribution.hypotheses.suspects import Trial
+from fleetcrash.attribution.weighing.posterior import Odds
+from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
+from fleetcrash.counts import MOSTLY, upper_tail
+
+# How likely an answer has to be to be given, and to be kept.
+NAMING_PROBABILITY = 0.9
+KEEPING_PROBABILITY = 0.5
+
+# Updates that are less likely are not what a tie is between.
+TIED_FROM = 0.05
+
+# How long an undetermined incident is given before a tie is called a tie.
+JUDGING_MINUTES = 15
+
+# The events must prefer the best wave to an update two thousand to one to acquit it: the wave was chosen from as many
+# onsets and lengths. Once the two were not told apart it takes the square of that.
+_LOG_ACQUITTAL = 7.6
+
+_ALIKE = 0.1  # at most so many of the events are at another age ...
+_NEARLY_ALIKE = 0.2  # ... or so many, where hosts with either alone are struck: the other's install is not told
+_LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
+# A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
+# wait for it, and comes after whatever made the host boot.
+_EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+# What strikes at a boot hours after an update may be of one of more than a day ago as well, which is not on trial any
+# more: then hosts without the update have to tell, and by so much an event, which takes that two in five of the hosts
+# beside lack it: those that lack what everybody got who was online then were not, and boot less often, whatever strikes
+# at boots. Or they tell it from all that the struck hosts have.
+_LOG_PER_LATE_BOOT = 0.5
+# By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
+# not online yesterday either, and lack whatever else came then.
+_LOG_PER_EVENT = 0.2
+_LOG_BY_DELAY = 2.0 * LOG_THOUSAND  # by how long after their installs hosts are struck, against "no update"
+
+
+# Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time
+# since then says little: the more events, the more by chance.
+_AS_MUCH_BY_RELEASES = 0.9
+
+
+class Hosts(Protocol):
+    """What is asked of the hosts of the events about an update, by its index, before it is named; it is dear."""
+
+    def is_doubtful(self, update: int, onset: int | None) -> bool:
+        """Whether some of its hosts alone tell what speaks for it.
+
+        Args:
+            onset: the minute in which the best wave began, if there is one.
+        """
+
+    def by_delay(self, update: int) -> float:
+        """What it says for the update how long after its install each host was struck."""
+
+    def is_alone_at_boots(self, update: int) -> bool:
+        """Of one that strikes at boots hours later, whether hosts tell it from all else that the struck ones have."""
+
+    def struck_with_one(self, update: int, other: int) -> int:
+        """How many events happened to hosts that tell of it, and not of another one."""
+
+
+class Kind(StrEnum):
+    """What an incident's verdict may be."""
+
+    UPDATE = "update"
+    NO_UPDATE = "no_update"
+    CANNOT_SEPARATE = "cannot_separate"
+    UNDETERMINED = "undetermined"
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says what did it, an update or none."""
+        return self in (Kind.UPDATE, Kind.NO_UPDATE)
+
+
+class Lack(StrEnum):
+    """Why the likeliest update is not named, as it stands in a sentence behind "because"."""
+
+    INSTALLS = "it is not on record which hosts had the update"
+    BESIDE = "too few hosts without the update were there to compare with"
+    STRUCK_TOO = "hosts without the update crash as well"
+    ALONE = "too few hosts have only one of them"
+    WITNESSES = "the hosts that crashed have more in common than the update"
+    BOOTS = "the update made hosts boot, and another may have waited for that"
+    IN_TIME = "what speaks for the update was told hours late"
+    TOLD = "the hosts that crashed have not told whether they got the update"
+    LATELY = "the update was installed too long ago for the time since then to tell"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its weights.
+
+    Attributes:
+        kind: the verdict.
+        update: index of the named update, else None.
+        probabilities: (U,) posterior of each update of the trial; the rest is "no change".
+        wave: index of the strongest wave and of its shape, None without a wave, or where "no update" is only kept.
+        log_margin: log of how much better the leading update explains the events than the best wave.
+        near: updates that the evidence does not tell from the leading one, which is one of them.
+        is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
+        is_known: another incident names the named update, which is behind these events, too.
+        is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
+            before, which they have as well.
+        is_told_by_delay: hosts are struck as long after they got the named update as a fault would have it, whenever
+            that is; so clearly that it may be named after "no update" was said.
+        unweighed: updates that may be behind it without being on trial; see ``missing_installs`` and ``older``.
+        lacks: why the likeliest is not named, if there is more to say than that it is not likely enough.
+    """
+
+    kind: Kind
+    update: int | None
+    probabilities: Floats
+    wave: tuple[int, int] | None
+    log_margin: float
+    near: tuple[int, ...] = ()
+    is_doubted: bool = False
+    is_known: bool = False
+    is_told_by_hosts: bool = False
+    is_told_by_delay: bool = False
+    unweighed: tuple[int, ...] = ()
+    lacks: Lack | None = None
+
+    def widened_to(self, updates: Ints, own: Ints) -> Judgement:
+        """The same, with a probability of each of more updates: none of those that were not weighed.
+
+        Args:
+            updates: (U,) all of them, in order. own: those that were weighed.
+        """
+        probabilities = np.zeros(len(updates))
+        probabilities[np.searchsorted(updates, own)] = self.probabilities
+        return replace(self, probabilities=probabilities)
+
+    def leader(self, updates: Ints) -> int | None:
+        """The likeliest of the updates (U,) that were weighed, where any change is likelier than none."""
+        likely = float(self.probabilities.sum()) > MOSTLY
+        return int(updates[np.argmax(self.probabilities)]) if likely else None
+
+    def candidates(self, updates: Ints) -> Ints:
+        """Those of the updates (U,) that were weighed which are likely enough for a tie to be between them."""
+        return updates[self.probabilities >= TIED_FROM]
+
+    def stated(self, kind: Kind) -> Floats:
+        """(U,) the posterior as a verdict has it.
+
+        *No update* may rest on witnesses, whom the posterior does not weigh; no change is as likely then as that takes.
+        """
+        most, total = 1.0 - NAMING_PROBABILITY, float(self.probabilities.sum())
+        is_less = kind is Kind.NO_UPDATE and total > most
+        return self.probabilities * (most / total) if is_less else self.probabilities
+
+    def left_open(self, unweighed: tuple[int, ...], minutes_open: int, lacks: Lack = Lack.TOLD) -> Judgement:
+        """The same, where some updates may be behind what seemed to follow none.
+
+        Args:
+            minutes_open: minutes since the alarm.
+        """
+        return replace(self, kind=_kind_of_open(minutes_open), update=None, unweighed=unweighed, lacks=lacks)
+
+    def left_to_older(self, older: tuple[int, ...], minutes_open: int) -> Judgement:
+        """The same, where updates of long before may be behind it and those that are on trial are not.
+
+        Args:
+            minutes_open: minutes since the alarm.
+        """
+        lacks = Lack.LATELY
+        if self.update in older:
+            lacks = Lack.ALONE if len(older) > 1 else Lack.BESIDE
+        return replace(self.left_open(older, minutes_open, lacks), probabilities=np.zeros_like(self.probabilities))
+
+    def taken_back(self, minutes_open: int, lacks: Lack) -> Judgement:
+        """The same without the name, if there is one.
+
+        Args:
+            minutes_open: minutes since the alarm. lacks: why.
+        """
+        if self.update is None:
+            return self
+        return replace(self, kind=_kind_of_open(minutes_open), update=None, lacks=lacks)
+
+
+def _kind_of_open(minutes_open: int) -> Kind:
+    """What is said where several may have done it: nothing at first."""
+    return Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
+
+
+def judge(
+    odds: Odds,
+    hosts: Hosts,
+    *,
+    minutes_open: int,
+    before: Kind,
+    named_before: int | None,
+    contrast: Contrast | None,
+) -> Judgement:
+    """Say what the odds come to.
+
+    Args:
+        minutes_open: minutes since the alarm.
+        before, named_before: the verdict so far, and the update that it names.
+        contrast: None where no installs are on record.
+    """
+    is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
+    named, lacks, twins = None, None, _twins(odds, contrast, hosts)
+    if odds.leader is not None and not is_acquitted:
+        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, hosts)
+    kind = Kind.UPDATE
+    if named is None:
+        kind = _without_name(odds, minutes_open, before, is_acquitted, hosts)
+    told_from = tuple(odds.trial.updates[odds.near].tolist())
+    by_hosts = by_delay = False
+    if named is not None and contrast is not None:
+        by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
+        by_delay = named_before is None and before is not Kind.UNDETERMINED and hosts.by_delay(named) >= _LOG_BY_DELAY
+    probabilities = odds.probabilities.copy()
+    if named is None and twins:
+        probabilities[twins] = probabilities[twins].mean()
+    is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
+    wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
+    return Judgement(
+        kind,
+        named,
+        probabilities,
+        wave,
+        odds.log_margin,
+        told_from,
+        is_doubted=lacks is Lack.WITNESSES,
+        is_known=odds.is_known and named is not None,
+        is_told_by_hosts=by_hosts,
+        is_told_by_delay=by_delay,
+        lacks=lacks,
+    )
+
+
+def _named(
+    odds: Odds,
+    leader: int,
+    twins: Sequence[int],
+    named_before: int | None,
+    contrast: Contrast | None,
+    hosts: Hosts,
+) -> tuple[int | None, Lack | None]:
+    """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
+
+    Args:
+        twins: see ``_twins``.
+    """
+    trial, near = odds.trial, odds.near
+    update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
+    is_old = update == named_before
+    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, hosts)):
+        stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
+        if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
+            return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
+        # By releases alone every host has it: that the struck ones are all of one place may show later.
+        stays = is_old and contrast is not None
+        is_doubted = not (stays or odds.goes_on or trial.by_departures) and hosts.is_doubtful(update, odds.onset)
+        return (None, Lack.WITNESSES) if is_doubted else (update, None)
+    if odds.probabilities[near].sum() >= KEEPING_PROBABILITY:
+        kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed
+        if named_before in trial.updates[kept]:
+            return named_before, None  # it was told apart before, and is not now
+    if contrast is None or (len(near) == 1 and not twins):
+        return None, _lack_of_contrast(update, contrast)
+    is_alone = not twins and (odds.probabilities[near] >= TIED_FROM).sum() == 1
+    return None, None if is_alone else Lack.ALONE
+
+
+def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
+    """What keeps hosts from telling an update from a rise that began when it came."""
+    if contrast is None:
+        return Lack.INSTALLS
+    return Lack.STRUCK_TOO if contrast(update) < LOG_NO_CONTRAST else Lack.BESIDE
+
+
+def _without_name(
+    odds: Odds,
+    minutes_open: int,
+    before: Kind,
+    is_acquitted: bool,
+    hosts: Hosts,
+) -> Kind:
+    """What to say where no update is named."""
+    # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
+    is_early = minutes_open < JUDGING_MINUTES and odds.begins_with_leader
+    if not is_early and (is_acquitted or odds.of_any_wave >= _enough(before is Kind.NO_UPDATE)):
+        return Kind.NO_UPDATE
+    leader = None if odds.leader is None else int(odds.trial.updates[odds.leader])
+    if before is Kind.NO_UPDATE and leader is not None and hosts.is_doubtful(leader, odds.onset):
+        return Kind.NO_UPDATE
+    if _is_faint(odds) and before is not Kind.CANNOT_SEPARATE:
+        # That hosts say too little for one is no tie where nobody would believe it, whatever they said.
+        return Kind.NO_UPDATE if before is Kind.NO_UPDATE else Kind.UNDETERMINED
+    by_some_update = odds.probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
+    if minutes_open >= JUDGING_MINUTES and (odds.is_tied or odds.lacks_contrast or by_some_update):
+        return Kind.CANNOT_SEPARATE
+    return Kind.UNDETERMINED
+
+
+def _is_faint(odds: Odds) -> bool:
+    """Whether hardly anything speaks for an update."""
+    return float(odds.probabilities.sum()) < TIED_FROM
+
+
+def _enough(kept: bool) -> float:
+    """The probability that a verdict needs, which is less for the one that is given already."""
+    return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
+
+
+def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, hosts: Hosts) -> bool:
+    """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
+
+    Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
+    each is left. How long a fault waits nobody knows beforehand, so the one that only seems to fit better must not be
+    named; nor the one that the few hosts with but one of the two speak for a little, at one of many looks.
+
+    Args:
+        near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
+    """
+    if contrast is None:
+        as_much = trial.log_evidence >= _AS_MUCH_BY_RELEASES * trial.log_evidence[leader]
+        return len(near) == 1 and int(as_much.sum()) == 1
+    events = trial.events_of(leader)
+    if trial.waits_for_boots(leader):
+        least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))
+        if contrast(int(trial.updates[leader])) < least and not hosts.is_alone_at_boots(int(trial.updates[leader])):
+            return False
+    if len(near) == 1:
+        return True
+    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= MOSTLY * events.sum():
+        return True
+    of_leader = contrast(int(trial.updates[leader]))
+    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
+
+
+def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
+    """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
+
+    They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
+    that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
+    More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
+    """
+    trial, leader = odds.trial, odds.leader
+    if leader is None or contrast is None or odds.is_known or trial.by_departures:
+        return []
+    by_age = trial.events[:, :, :AGES, 0].sum(0)
+    struck = by_age[leader].sum()
+    if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < MOSTLY * struck:
+        return []
+    unlike = np.abs(by_age - by_age[leader]).sum(1)
+    update = int(trial.updates[leader])
+    alike = np.flatnonzero((unlike <= _NEARLY_ALIKE * struck) & by_age.any(1)).tolist()
+    close = [
+        row for row in alike if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
+    ]
+    says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
+    tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
+    return tied if len(tied) > 1 else []
+
+
+def _is_untold(hosts: Hosts, update: int, other: int) -> bool:
+    """Whether struck hosts tell of one of two updates alone because the other is not told: now of this, now of that."""
+    alone, beside = hosts.struck_with_one(update, other), hosts.struck_with_one(other, update)
+    if not beside:
+        return False
+    return alone <= beside or upper_tail(alone, alone + beside, 0.5) >= np.exp(-LOG_THOUSAND)
+
+
+def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast, hosts: Hosts) -> bool:
+    """Whether by the crashes, for who leaves was online just before, hosts without the update fare that much better."""
+    row = trial.row_of(update)
+    if trial.by_departures:
+        return False
+    if contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * float(trial.events_of(row).sum())):
+        return True
+    return trial.waits_for_boots(row) and hosts.is_alone_at_boots(update)
