@@ -14,7 +14,7 @@ order, and each knows only those before it:
 - ``detection``: alarms, and what becomes of incidents from minute to minute;
 - ``reporting``: what is told of them.
 
-``evidence`` has the arithmetic of likelihood ratios, ``hosts`` the list of hosts at risk. Every rule, with what it takes
-and why, stands in ``docs/naming.md``. A constant without a source is judged, not fitted: each was chosen before the
-fleets that ``bench.attribution`` plays, and what a change of it does is to be seen there.
+``evidence`` has the arithmetic of likelihood ratios, ``hosts`` the list of hosts at risk. Every rule, with what it
+takes and why, stands in ``docs/naming.md``. A constant without a source is judged, not fitted: each was chosen before
+the fleets that ``bench.attribution`` plays, and what a change of it does is to be seen there.
 """

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Ints, Mask, Narrow, Texts
 from fleetcrash.attribution.facts.columns import numbers_of
+from fleetcrash.attribution.facts.questions import Questions
 from fleetcrash.times import DAY, US_A_MINUTE
-
-if TYPE_CHECKING:
-    from fleetcrash.attribution.facts.questions import Questions
 
 Tiny = NDArray[np.int8]
 

@@ -23,7 +23,6 @@ from fleetcrash.attribution.facts.answers import (
     Whereabouts,
 )
 from fleetcrash.attribution.facts.columns import ints, narrow, numbered, texts
-from fleetcrash.attribution.facts.news import Suspect
 from fleetcrash.store.engine import Engine
 
 Asked = ParamSpec("Asked")
@@ -57,13 +56,14 @@ class Questions:
 
     Args:
         engine: must still be open when something is asked.
+        update_ids: those on trial, by their index.
     Attributes:
         answers: what was asked lately.
     """
 
-    def __init__(self, engine: Engine, suspects: Sequence[Suspect]) -> None:
+    def __init__(self, engine: Engine, update_ids: Sequence[str]) -> None:
         self._engine = engine
-        self._update_ids = [suspect.update_id for suspect in suspects]
+        self._update_ids = update_ids
         self._index = {update_id: index for index, update_id in enumerate(self._update_ids)}
         self.answers: dict[tuple[Any, ...], Any] = {}
 

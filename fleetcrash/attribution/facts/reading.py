@@ -105,7 +105,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         installs_told=installs_told,
         presence_told=presence_told,
         crashes_only=crashes_only,
-        ask=Questions(engine, suspects),
+        ask=Questions(engine, list(update_index)),
     )
 
 
