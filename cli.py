@@ -17,6 +17,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
@@ -169,7 +170,8 @@ class _Version(argparse.Action):
     """Prints the version; only then is it looked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"{parser.prog} {_version()}")
+        with suppress(OSError):  # as with --help, a reader that has left is no fault
+            print(f"{parser.prog} {_version()}", flush=True)
         parser.exit(Exit.DONE)
 
 

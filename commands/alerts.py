@@ -34,14 +34,17 @@ def add_to(commands: Commands) -> None:
 def list_(chosen: argparse.Namespace) -> int:
     """Say what was sent, what waits and what failed, and how each receiver stands."""
     from monitor.alerts.message import instant
-    from monitor.alerts.outbox import Outbox
+    from monitor.alerts.outbox import Outbox, is_kept
 
     def shown(seconds: float | None) -> str | None:
         return None if seconds is None else instant(seconds)
 
-    now = time.time()
-    with Outbox(lake_of(chosen).root) as outbox:
-        receivers, deliveries = outbox.receivers(now), outbox.deliveries(now)
+    now, root = time.time(), lake_of(chosen).root
+    receivers: list[dict[str, Any]] = []
+    deliveries: list[dict[str, Any]] = []
+    if is_kept(root):
+        with Outbox(root) as outbox:
+            receivers, deliveries = outbox.receivers(now), outbox.deliveries(now)
     listed = [_listed(row, shown) for row in deliveries[: chosen.most]]
     stands = [
         {**row, **{key: shown(row[key]) for key in ("delivered_at", "oldest_at", "error_at")}} for row in receivers

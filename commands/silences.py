@@ -56,10 +56,13 @@ def add(chosen: argparse.Namespace) -> int:
 def list_(chosen: argparse.Namespace) -> int:
     """List the silences that hold."""
     from monitor.alerts import silences
+    from monitor.alerts.outbox import is_kept
 
     now = time.time()
-    with _outbox(chosen) as outbox:
-        found = [one for one in silences.listed(outbox) if chosen.ended or one.is_active(now)]
+    found: list[Silence] = []
+    if is_kept(lake_of(chosen).root):
+        with _outbox(chosen) as outbox:
+            found = [one for one in silences.listed(outbox) if chosen.ended or one.is_active(now)]
     if chosen.json:
         print_json({"schema": 1, "silences": [_as_json(one, now) for one in found]})
         return Exit.DONE

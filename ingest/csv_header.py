@@ -38,7 +38,7 @@ def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind
         raw: the record without its newline.
         line: its line number, from 1.
         is_sound: whether its quotes are where quotes may be.
-        named: the kind in the file's name.
+        named: the kind in the file's name, or its folder's.
     Raises:
         UnreadableSource: the kind of its rows is unknown, or all would be refused.
     """

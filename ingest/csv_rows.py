@@ -51,7 +51,7 @@ class Rows:
     Attributes:
         data, records: the bytes, and the records within them.
         first_line: number of the line at which ``data`` starts, from 1.
-        named: the kind in the file's name.
+        named: the kind in the file's name, or its folder's.
     """
 
     batch_id: str

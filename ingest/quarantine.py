@@ -180,7 +180,7 @@ def _streams(
             places[line] = place
             stream.append(record)
             line += record.count(b"\n") + 1
-        yield csv_rows.batches([b"\n".join(stream)], source, named=tables.named_kind(PurePath(source).name)), places
+        yield csv_rows.batches([b"\n".join(stream)], source, named=tables.named_kind(PurePath(source))), places
 
 
 def _csv_header(raw: bytes) -> bytes:

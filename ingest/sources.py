@@ -148,6 +148,10 @@ class _Finder:
             raise _unreadable(path, error) from error
 
     def _add_folder(self, folder: Path) -> None:
+        if (folder / _TABLE).is_dir():
+            said = f"The folder {named(folder)} is a Delta table, whose files may hold rows that it replaced since."
+            wanted = "Write its rows to Parquet or NDJSON, and load those."
+            raise UnreadableSource(f"{said} Nothing of it was loaded. {wanted}")
         found, left_out, problems = len(self.found), len(self.left_out), len(self.problems)
         problems_of_abrt: dict[Path, bool] = {}
         files, tables_of_others = _files_in(folder, lost=self._lost)
@@ -207,7 +211,7 @@ class _Finder:
             return Source((name,), size_bytes, lambda: tables.batches(path, name))
         inner = next((inner.removesuffix(suffix) for suffix in PACKED if inner.endswith(suffix)), inner)
         if inner.endswith(_CSV) and not (size_bytes is not None and self._is_of_events(path)):
-            kind = tables.named_kind(path.name)
+            kind = tables.named_kind(path)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
         data, opened = _beginning_of(path, is_read_once=size_bytes is None)
         format, read = format_of(Head(inner, data), opened)

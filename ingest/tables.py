@@ -1,7 +1,7 @@
 """Records in columns: Parquet files, and Arrow tables in memory.
 
-A Parquet file holds one kind, given by its ``record`` column or else by its name; rows may still differ, and each is
-judged as the kind that it states.
+A Parquet file holds one kind, given by its ``record`` column or else by its name, or its folder's; rows may still
+differ, and each is judged as the kind that it states.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -100,7 +100,7 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         UnreadableSource: not Parquet, damaged, of no known kind, or with a column twice. The batches before have been
             yielded.
     """
-    named = named_kind(path.name)
+    named = named_kind(path)
     try:
         size_bytes = path.stat().st_size
         with path.open("rb") as stream:
@@ -131,16 +131,25 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         ) from error
 
 
-def named_kind(file_name: str) -> Kind | None:
-    """The kind with which a file's name begins, in any case; None if there is none."""
-    return next((kind for kind in Kind if file_name.lower().startswith(kind.value)), None)
+def named_kind(path: PurePath) -> Kind | None:
+    """The kind with which a file's name begins, in any case, or else that its folder is named after; None: neither is.
+
+    Who writes in parallel makes a folder of parts, such as ``crash`` or ``crash.parquet``, or parts of parts, such as
+    ``crash/day=2024-07-19``.
+    """
+    begins = next((kind for kind in Kind if path.name.lower().startswith(kind.value)), None)
+    if begins is not None:
+        return begins
+    folder = next((name for name in reversed(path.parent.parts) if "=" not in name), "")
+    return next((kind for kind in Kind if folder.lower().partition(".")[0] == kind.value), None)
 
 
 def of_no_kind(source: str) -> UnreadableSource:
-    """The error for a file in columns that says in neither way which kind it holds."""
+    """The error for a file in columns that says in no way which kind it holds."""
     return UnreadableSource(
         f"{source} has no column `record`, and its name begins with no kind of record "
-        f"({', '.join(Kind)}). Nothing of it was loaded. Rename it, such as crash-{Path(source).name}."
+        f"({', '.join(Kind)}), nor is its folder named after one. Nothing of it was loaded. "
+        f"Rename it, such as crash-{Path(source).name}."
     )
 
 

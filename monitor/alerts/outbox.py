@@ -67,6 +67,11 @@ _SILENCED = """EXISTS (
 )"""
 
 
+def is_kept(lake_root: Path) -> bool:
+    """Whether a lake has an outbox; whoever only looks need not make one."""
+    return (lake_root / FOLDER / FILE).exists()
+
+
 @dataclass(frozen=True)
 class Kept:
     """What is kept about an alert.

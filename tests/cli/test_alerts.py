@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,9 @@ def test_a_test_needs_somebody_to_tell(tmp_path, lake, capsys):
 def test_the_list_says_what_was_sent_what_waits_and_why(lake, capsys):
     assert main(["alert", "list", "--lake", lake]) == 0
     assert "Nobody is told" in capsys.readouterr().out
+    assert main(["silence", "list", "--lake", lake]) == 0
+    assert capsys.readouterr().out == "No silence holds.\n"
+    assert not (Path(lake) / "_alerts").exists(), "who looks leaves nothing behind"
     with Outbox(Lake.open(lake).root) as outbox:
         outbox.open_to(["chat", "oncall"])
         content = other_content("dead_man", starts_at=1.8e9, ends_at=None, summary="No record has come.")

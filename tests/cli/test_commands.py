@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -420,6 +421,17 @@ def test_the_version_is_that_of_the_project(capsys, monkeypatch):
     monkeypatch.setattr(cli, "__file__", "/nowhere/cli.py")
     monkeypatch.setattr("importlib.metadata.version", lambda name: f"of {name}")
     assert cli._version() == "of fleetcrash", "as it is installed"
+
+
+def test_a_version_that_nobody_reads_is_no_fault(capfd, monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["--version"])
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+    assert (stopped.value.code, capfd.readouterr().err) == (0, "")
 
 
 def test_an_option_that_names_a_host_is_not_empty(run, tmp_path, monkeypatch):

@@ -128,6 +128,9 @@ def test_what_lies_beside_a_delta_table_is_loaded_and_what_lies_in_a_lake_is_not
     assert (report.read, report.left_out) == (2, (str(folder / "sales"),))
     with pytest.raises(IncompleteLoad, match="holds nothing to load: no file"):
         load(lake, [another.root], now=NOW)
+    with pytest.raises(IncompleteLoad, match=r"is a Delta table, .* Write its rows to Parquet or NDJSON") as stopped:
+        load(lake, [folder / "sales"], now=NOW)
+    assert stopped.value.report.read == 0, "its log is no record"
 
 
 def test_a_name_that_is_no_utf8_is_spelled_out_and_its_file_read_like_any_other(lake, tmp_path):

@@ -201,6 +201,26 @@ def test_the_kind_is_told_by_the_record_column_or_else_by_the_name(lake, tmp_pat
     assert [row["line"] for row in quarantined(lake)] == [1, 2, 3, 4]
 
 
+def test_parts_of_a_folder_that_is_named_after_a_kind_are_of_that_kind(lake, tmp_path):
+    parts = {
+        "crash/part-0.parquet": "a",
+        "Crash.parquet/day=2024-07-19/part-0.parquet": "b",
+        "host/crash-2.parquet": "c",
+        "crashes/part-0.parquet": "d",
+    }
+    for name, crash_id in parts.items():
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(crashes(1, crash_id=pa.array([crash_id])), path)
+    rows = tmp_path / "in" / "crash.csv" / "part-0.csv"
+    rows.parent.mkdir()
+    rows.write_text("crash_id,host_id,occurred_at,os_type\ne,h1,2024-07-19T04:00:00Z,windows\nf,,,\n")
+    with pytest.raises(IncompleteLoad, match=r"crashes/part-0\.parquet has no column `record`") as raised:
+        load(lake, [tmp_path / "in"], now=NOW)
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == set("abce")
+    assert raised.value.report.reasons == {"missing_field:host_id": 1}
+
+
 @pytest.mark.slow
 def test_a_file_that_is_no_parquet_or_is_damaged_is_unreadable(lake, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "BATCH_ROWS", 1000)
