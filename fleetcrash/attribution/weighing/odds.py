@@ -194,7 +194,8 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odd
     hosts with the update: as likely as one in the whole fleet, and what hosts say for the update besides. It has to be
     clearly likelier than every other wave, those of what hosts are and where they stand included; or hosts of the same
     build, agent's version or model that lack the update are spared as clearly. Where that moment is the push of another
-    update to nearly all of them, that one may do it to hosts with both.
+    update to nearly all of them, that one may do it to hosts with both; so it may where the push was within the hour
+    before, and they are struck as long after they got it as a fault of it would have it.
 
     Returns:
         None where hosts do not say that much for one update alone.
@@ -216,9 +217,16 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odd
         told = _told_alone(rivalry, log_updates, alike, least)
     if told is None:
         return None
+
+    def may_begin_it(row: int) -> bool:
+        if rivalry.begun_by(row, TOLD_SHARE)[0][foremost]:
+            return True
+        is_soon = rivalry.may_follow(row, foremost, TOLD_SHARE)
+        return is_soon and hosts.by_delay(int(trial.updates[row])) >= LOG_MARGIN
+
     latent = int(trial.updates[told[0]])
     others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
-    pushed = (int(trial.updates[row]) for row in others if rivalry.begun_by(row, TOLD_SHARE)[0][foremost])
+    pushed = (int(trial.updates[row]) for row in others if may_begin_it(row))
     begun_with = None if latent == rivalry.named_before else next(pushed, None)
     return replace(of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
 

@@ -192,9 +192,13 @@ class Rivalry:
         after = int(self._after(row)[best[0]])
         return -COINCIDENT_MINUTES <= after <= SOON_MINUTES and bool(self._explained(row)[best])
 
-    def may_follow(self, row: int, wave: tuple[int, int]) -> bool:
-        """Whether a wave is in hosts that mostly had an update, and begins not long before it nor long after a push."""
-        return bool(self.among(row)[wave]) and int(self._after(row)[wave[0]]) <= SOON_MINUTES
+    def may_follow(self, row: int, wave: tuple[int, int], share: float = EXPLAINED_SHARE) -> bool:
+        """Whether a wave is in hosts that mostly had an update, and begins not long before it nor long after a push.
+
+        Args:
+            share: see ``among``.
+        """
+        return bool(self.among(row, share)[wave]) and int(self._after(row)[wave[0]]) <= SOON_MINUTES
 
     def _with_push(self, row: int, share: float, latest: int = COINCIDENT_MINUTES) -> Mask:
         """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it.

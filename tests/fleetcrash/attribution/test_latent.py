@@ -105,6 +105,22 @@ def test_what_goes_out_just_then_and_strikes_hosts_with_both_is_not_put_down_to_
     assert found["candidates"][0]["update_id"] == "beside"
 
 
+@pytest.mark.variants
+@pytest.mark.parametrize("seed", range(3))
+def test_nor_is_what_goes_out_minutes_before_and_strikes_hosts_with_both_some_time_later(empty_lake, seed):
+    random, world = Random(seed), fleet(got=HOURS_AGO, strikes=lambda n: False, beside=False)
+    world["update"].append({"update_id": "beside", "kind": "content", "channel": "1", "released_at": at(STRIKES - 8)})
+    for n in HOSTS:
+        got = STRIKES - 8 + random.uniform(0, 5)
+        told = got + (random.uniform(2, 15) if random.random() < 0.35 else 0.05)
+        world["install"].append({**install(n, "beside", got), "received_at": at(told)})
+        if n % 2 == 0 and random.random() < 0.8:
+            world["crash"].append(crash_of(n, got + random.uniform(3.5, 6.0)))
+    found = judged(world, empty_lake)
+    assert "old" not in named(found)
+    assert found["candidates"][0]["update_id"] == "beside"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("beside", [True, False])
 def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_a_minute_before(empty_lake, beside):
