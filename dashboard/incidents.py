@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetcrash.attribution.weighing.verdict import TIED_FROM
+from fleetcrash.attribution.weighing.judgement import TIED_FROM
 
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")

@@ -10,7 +10,7 @@ from typing import Any
 
 from fleetcrash.attribution.backtest import incidents_of
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
-from fleetcrash.attribution.weighing.verdict import TIED_FROM
+from fleetcrash.attribution.weighing.judgement import TIED_FROM
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide

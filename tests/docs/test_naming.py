@@ -7,7 +7,7 @@ from pathlib import Path
 import fleetcrash.attribution
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES
 from fleetcrash.attribution.hypotheses import suspects
-from fleetcrash.attribution.weighing import verdict
+from fleetcrash.attribution.weighing import judgement
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "naming.md").read_text(encoding="utf-8")
@@ -21,6 +21,6 @@ def test_every_module_that_is_named_exists():
 
 
 def test_the_thresholds_are_those_of_the_code():
-    assert f"{verdict.NAMING_PROBABILITY}; {verdict.KEEPING_PROBABILITY} to keep the name" in PAGE
+    assert f"{judgement.NAMING_PROBABILITY}; {judgement.KEEPING_PROBABILITY} to keep the name" in PAGE
     assert f"| {math.exp(suspects.LOG_THRESHOLD):,.0f} |" in PAGE
     assert ", ".join(f"{minutes:,}" for minutes in AGE_MINUTES) + " minutes" in PAGE

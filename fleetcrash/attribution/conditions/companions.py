@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Floats, Ints, Mask, Texts
 from fleetcrash.attribution.facts.answers import Beside
 from fleetcrash.attribution.facts.columns import numbers_of
-from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, SET_BY, Cell, News
+from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, Cell, News
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
 
@@ -67,7 +67,7 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
     np.add.at(counts, (beside.cell[counted], beside.other[counted]), weights * beside.change[counted])
     versions = members(version)
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
-        if _is_told_by_attribute(news, other):
+        if news.told_by(other) is not None:
             continue
         picked = struck & (beside.other == other)
         share, cell = share_within(versions, kind, counts[:, -1], counts[:, other]), beside.cell[picked]
@@ -78,15 +78,6 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
         had = held[asked] > 0
         if had.mean() >= _MOST:
             yield Other(other, had, counts[:, -1], counts[:, other])
-
-
-def _is_told_by_attribute(news: News, update: int) -> bool:
-    """Whether hosts with an update are known by their version or build; of some catalogues' numbers they are not."""
-    suspect = news.suspects[update]
-    if suspect.kind not in SET_BY or suspect.version is None:
-        return False
-    column = CELL_ATTRIBUTES.index(SET_BY[suspect.kind])
-    return any(cell.attributes[column] == suspect.version for cell in news.cells)
 
 
 def share_that_had(

@@ -14,7 +14,7 @@ from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.incidents.case import Found
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Kind
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind
 from fleetcrash.counts import MOSTLY
 
 

@@ -20,7 +20,7 @@ from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.incidents.case import KnownFault
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.toll import Toll
-from fleetcrash.attribution.weighing.verdict import Kind
+from fleetcrash.attribution.weighing.judgement import Kind
 from fleetcrash.times import DAY
 
 _HALF = 0.5

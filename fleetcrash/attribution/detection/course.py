@@ -19,8 +19,8 @@ from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.incidents.case import Found
 from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.counts import clearly_more, poisson_interval
 from fleetcrash.times import DAY
 
@@ -56,10 +56,15 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
         return incident.condition
     departures, portion = incident.by_departures, inquiry.portion(incident.rise)
     of_cells = partial(inquiry.by_cell, judgement.update, tick, departures=departures, portion=portion)
-    events, expected = of_cells(mine)
+    dormant = judgement.dormant
+    events, expected = of_cells(mine) if dormant is None else (dormant.events, dormant.expected)
     if not is_new and int(events.sum()) <= incident.condition_events * _CONDITION_GROWTH:
         return incident.condition
     incident.condition_events = int(events.sum())
+    given = None if is_new else incident.condition
+    if dormant is not None:  # whom it struck is known, not what they had beside it
+        found = find_condition(inquiry.news.cells, events, expected, given=given)
+        return found if is_new else incident.said.weigh_condition(tick, found)
     if not departures:
         late = in_late_versions(inquiry, judgement.update, tick, mine)
         if late.any():
@@ -71,7 +76,6 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
     places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
-    given = None if is_new else incident.condition
     found = find_condition(inquiry.news.cells, events, expected, companions, places, given)
     return found if is_new else incident.said.weigh_condition(tick, found)
 
@@ -81,7 +85,9 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
     judgement, trial, waves = found
     incident.claims_all = not incident.is_understood
     leader = judgement.leader(trial.updates)
-    if leader is not None:
+    if judgement.dormant is not None:
+        incident.suspected_minute = judgement.dormant.onset
+    elif leader is not None:
         incident.suspected_minute = inquiry.released(leader)
     elif judgement.wave is not None:
         incident.suspected_minute = int(waves.onset[judgement.wave[0]])

@@ -31,7 +31,7 @@ from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.modules import ModuleRise
 from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.counts import MOSTLY
 from fleetcrash.times import DAY
 

@@ -18,8 +18,8 @@ from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.incidents.case import Case
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.toll import Toll
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind
 from fleetcrash.counts import MOSTLY
 
 CaseOf = Callable[[Mask, Mask], Case]

@@ -194,13 +194,18 @@ class Expectation:
         At a place as many hosts are taken to be of that as in the whole fleet.
         """
         inside = self._system == system_number(system)
-        by_cell = np.einsum("ocb,cb->oc", self._rates, self.time.online)
+        by_cell = self.of_host_minutes(self.time.online)
         every, of_system = by_cell @ self._members.T, (by_cell * inside) @ self._members.T
         of_slices = np.divide(of_system, every, out=np.zeros_like(every), where=every > 0)
         of_places = np.repeat(of_slices[:, :1], len(self._spots) - of_slices.shape[1], axis=1)
         are_crashes = (np.arange(OUTCOMES) != DARK)[:, None]
         of_spots = np.concatenate([of_slices, of_places], axis=1) * (are_crashes * share)
         return Portion(are_crashes * share * inside, of_spots)
+
+    def of_host_minutes(self, minutes: Floats) -> Floats:
+        """(OUTCOMES, cells) events to be expected in so many (cells, BOOTS) minutes of hosts at risk."""
+        answer: Floats = np.einsum("ocb,cb->oc", self._rates, minutes)
+        return answer
 
     def of_hosts_with(self, update: int, tick: int) -> Floats:
         """(OUTCOMES, WINDOWS, cells) events to be expected of the hosts that had an update."""

@@ -58,9 +58,9 @@ class Spots:
         slices = [here[repr(part)] for part in before.slices.slices]
         return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
 
-    def of_rollout(self, kind: str | None) -> Mask:
-        """(spots,) the slices that the rollout of an update of a kind makes: of what that sets itself, and of rings."""
-        keys = ("ring", SET_BY.get(kind or ""))
+    def of_rollout(self, update: int) -> Mask:
+        """(spots,) the slices that the rollout of an update makes: of what its hosts are known by, and of rings."""
+        keys = ("ring", self._news.told_by(update))
         return np.array([part.key in keys for part in self.slices.slices] + [False] * len(self._names))
 
     def events_at(self, spot: int) -> Mask:

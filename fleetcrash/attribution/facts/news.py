@@ -292,6 +292,22 @@ class News:
         """(cells,) the number of each one's operating system."""
         return np.array([system_number(cell.os_type) for cell in self.cells], dtype=np.int64)
 
+    def told_by(self, update: int) -> str | None:
+        """The attribute that hosts with an update are known by: the version or build that it brings them.
+
+        None for most updates; also for an agent or a patch of a catalogue with numbers of its own.
+        """
+        suspect = self.suspects[update]
+        attribute = SET_BY.get(suspect.kind or "")
+        if attribute is None or suspect.version is None:
+            return None
+        return attribute if suspect.version in self._versions[attribute] else None
+
+    @cached_property
+    def _versions(self) -> dict[str, set[str | None]]:
+        columns = {attribute: CELL_ATTRIBUTES.index(attribute) for attribute in SET_BY.values()}
+        return {attribute: {cell.attributes[at] for cell in self.cells} for attribute, at in columns.items()}
+
     def follows(self, earlier: News) -> bool:
         """Whether what was counted of earlier news stands, so that it need not be counted anew.
 

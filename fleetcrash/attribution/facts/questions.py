@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from fleetcrash.arrays import Ints
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.facts.answers import (
     AtPlace,
     Beside,
@@ -182,6 +182,18 @@ class Questions:
             hosts=ints(table, "hosts"),
             struck=ints(table, "struck"),
         )
+
+    @_kept
+    def minutes_with_it(self, update: int, shape: tuple[int, int], since: int, tick: int) -> Floats:
+        """(cells, BOOTS) minutes since one minute for which hosts were at risk that had had an update by then.
+
+        Args:
+            shape: of the answer.
+        """
+        table = self._of_update("minutes_with_update", update, since=_instant(since), at=_instant(tick))
+        minutes = np.zeros(shape)
+        minutes[ints(table, "cell") + 1, ints(table, "since_boot")] = table["minutes"].to_numpy()
+        return minutes
 
     @_kept
     def holders(self, events: tuple[int, ...], tick: int) -> Holders:

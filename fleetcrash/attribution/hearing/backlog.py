@@ -10,7 +10,7 @@ import numpy as np
 
 from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES
 from fleetcrash.counts import MOSTLY
 
 _HOURS_LATE = _HOURS_BEFORE = 240  # minutes

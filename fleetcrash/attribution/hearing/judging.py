@@ -7,24 +7,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from fleetcrash.arrays import Ints
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.expected.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
-from fleetcrash.attribution.facts.news import SET_BY, News
+from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.hearing import backlog, doubts
 from fleetcrash.attribution.hearing.missing_installs import patches_behind, untold
 from fleetcrash.attribution.hearing.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.hearing.testimony import Testimony
+from fleetcrash.attribution.hypotheses.dormant import Dormant
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.hypotheses.waves import Waves
-from fleetcrash.attribution.hypotheses.witnesses import at_their_places, enough, log_within
+from fleetcrash.attribution.hypotheses.witnesses import at_their_places, enough, log_among_alike, log_within
 from fleetcrash.attribution.incidents.case import Case, Found
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.attribution.weighing.odds import LOG_LATENT, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
+from fleetcrash.attribution.weighing.verdict import judge
 from fleetcrash.counts import MOSTLY
 
 # Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
@@ -33,6 +35,8 @@ _LEAST_TOLD = 5
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
+# What a fault of long before has to be told by, an event, where it strikes at boots; see ``verdict``.
+_LOG_PER_LATE_BOOT = 0.5
 _MOST_ALIKE = 5  # updates of which hosts of one build or version are asked: those that hosts at large say most for
 
 
@@ -44,7 +48,7 @@ def judged(inquiry: Inquiry, case: Case) -> Found:
     of an hour.
     """
     judgement, trial, found = _not_of_boots(inquiry, case)
-    leader = judgement.leader(trial.updates)
+    leader = None if judgement.dormant is not None else judgement.leader(trial.updates)
     known = None if leader is None else case.needed_by(leader)
     if leader is None or known is None:
         return judgement, trial, found
@@ -61,7 +65,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
     """What is found on some events; if what leads may only have made hosts boot, what is found without it."""
     judgement, trial, found = _weighed(inquiry, case)
     leader = judgement.leader(trial.updates)
-    if leader is None:
+    if leader is None or judgement.dormant is not None:
         return judgement, trial, found
     waiting = doubts.waiting_for_boots_of(inquiry, leader, case.tick, case.events, trial, case.named_before)
     if not waiting or judgement.update in waiting:
@@ -91,7 +95,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
         of_strata=inquiry.spots.of_strata(tick) & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
-        of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
+        of_rollout=inquiry.spots.of_rollout,
         known_from=tick - KEPT_MINUTES + 1,
         settled_from=max(tick - KEPT_MINUTES + 1, case.unsettled_until),
         strikes_late=said.strikes_late,
@@ -107,7 +111,10 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         contrast=contrast,
     )
-    return _questioned(inquiry, case, odds, judgement), trial, found
+    judgement = _questioned(inquiry, case, odds, judgement)
+    if judgement.dormant is not None:
+        trial = judgement.dormant.beside(trial, inquiry, tick)
+    return judgement, trial, found
 
 
 def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:
@@ -141,6 +148,9 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) 
     if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
         judgement = replace(judgement, kind=Kind.UNDETERMINED)
     if behind := _older(inquiry, case, odds, judgement):
+        dormant = _dormant(inquiry, case, odds, behind)
+        if dormant is not None:
+            return judgement.put_down_to(dormant, np.union1d(odds.trial.updates, [dormant.update]))
         judgement = judgement.left_to_older(behind, case.minutes_open)
     return judgement
 
@@ -153,14 +163,15 @@ def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
     incident, is_late = case.incident, case.minutes_open >= JUDGING_MINUTES
     if incident is None or incident.kind is Kind.NO_UPDATE or is_late or odds.foremost is None:
         return False
-    said = log_by_holders(inquiry.news, to_ask(_struck_by_wave(inquiry, case, odds.foremost, odds.waves)))
+    struck = np.flatnonzero(_struck_by_wave(inquiry, case, odds.foremost, odds.waves))
+    said = log_by_holders(inquiry.news, to_ask(struck))
     return max(said.values(), default=0.0) >= LOG_HINT
 
 
-def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:
-    """The numbers of the events of a case that are of a wave, as known by now."""
+def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Mask:
+    """(events,) the events of a case that are of a wave, as known by now."""
     spot, onset = int(waves.spot[wave[0]]), int(waves.onset[wave[0]])
-    return np.flatnonzero(inquiry.struck_by_wave(case.events, spot, onset, case.tick))
+    return inquiry.struck_by_wave(case.events, spot, onset, case.tick)
 
 
 def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tuple[int, ...]:
@@ -175,7 +186,8 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
         return ()
     if named is not None and odds.begun_with is not None:
         return named, odds.begun_with
-    struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
+    of_wave = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
+    struck = np.flatnonzero(of_wave)
     if judgement.kind is Kind.NO_UPDATE and (again := _again(inquiry, case, struck)):
         return again
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > MOSTLY * len(struck)
@@ -190,11 +202,43 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
     if named is None:
         least = max(LOG_LATENT, enough(len(to_ask(struck))))
         said = _but_place(inquiry, case, odds, said, least)
-        return _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
+        behind = _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
+        known = case.named_elsewhere
+        return tuple(one for one in behind if one in known or log_among_alike(news, one, of_wave) >= LOG_THOUSAND)
     if not odds.is_latent:
         return ()
     struck = struck[news.events.minute[struck] >= int(inquiry.pushed(named)[0])]  # the wave may have begun before
     return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
+
+
+def _dormant(inquiry: Inquiry, case: Case, odds: Odds, behind: tuple[int, ...]) -> Dormant | None:
+    """The fault of the one update of long before that may be behind it, where hosts tell it from all else.
+
+    No rate of its hosts is known, so that they have to say twice as much as of a latent fault, at a boot so much that
+    two in five beside lack it, and nearly nothing for any other update that the struck ones have. And those alike in
+    whatever is known of hosts have to say so, each by itself: who got it long ago got it for what he is.
+    """
+    update, news = behind[0], inquiry.news
+    if len(behind) > 1 or odds.foremost is None or case.minutes_open < JUDGING_MINUTES:
+        return None
+    of_wave = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
+    struck = np.flatnonzero(of_wave)
+    if inquiry.events_with(update, case.tick)[struck].sum() > MOSTLY * len(struck):
+        return None  # most have had it for less than a day
+    asked = to_ask(struck)
+    said = dict(log_by_holders(news, asked))
+    says = said.pop(update, -np.inf)
+    is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > MOSTLY * len(struck)
+    an_event = _LOG_PER_LATE_BOOT if is_at_boots else 0.0
+    is_kept = update == case.named_before
+    if says < max(LOG_LATENT if is_kept else 2.0 * LOG_LATENT, enough(len(asked)), an_event * len(asked)):
+        return None
+    if says - max(said.values(), default=0.0) < (LOG_THOUSAND if is_kept else LOG_LATENT):
+        return None
+    if log_among_alike(news, update, of_wave, or_near=True) < LOG_THOUSAND:
+        return None
+    onset = int(odds.waves.onset[odds.foremost[0]])
+    return Dormant.of(inquiry, update, onset, case.tick, of_wave, says - LOG_LATENT)
 
 
 def _but_place(inquiry: Inquiry, case: Case, odds: Odds, said: Mapping[int, float], least: float) -> dict[int, float]:
@@ -285,4 +329,4 @@ def _beside_latent(
 
 def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
     """What is said of updates that set none of what hosts are told apart by."""
-    return {one: most for one, most in said.items() if news.suspects[one].kind not in SET_BY}
+    return {one: most for one, most in said.items() if news.told_by(one) is None}

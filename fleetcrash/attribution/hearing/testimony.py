@@ -19,7 +19,7 @@ from fleetcrash.attribution.hearing.whole_places import log_odds
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial
-from fleetcrash.attribution.hypotheses.witnesses import at_their_places, log_within, to_look_at
+from fleetcrash.attribution.hypotheses.witnesses import at_their_places, log_among_alike, log_within, to_look_at
 from fleetcrash.attribution.incidents.case import Case
 from fleetcrash.attribution.weighing.odds import LOG_BY_DELAY
 from fleetcrash.attribution.weighing.rivalry import LOG_HINT, LOG_MARGIN
@@ -101,6 +101,10 @@ class Testimony:
         if not news.presence_told or not struck.any():  # who lacks it may be offline else
             return 0.0
         return log_within(at_their_places(news, update, struck), self._inquiry.spots.name(spot)[0])
+
+    def among_alike(self, update: int, spot: int, onset: int) -> float:
+        """The least that hosts alike in one attribute say for the update by the events of a wave."""
+        return log_among_alike(self._inquiry.news, update, self._of_wave(spot, onset))
 
     def goes_on(self, update: int) -> bool:
         """Whether the events are what an ended incident's update was to do."""

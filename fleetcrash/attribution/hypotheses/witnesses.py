@@ -17,10 +17,13 @@ import numpy as np
 from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each, log_mean_exp
 from fleetcrash.attribution.facts.answers import AtPlace, ByStart, Whereabouts
-from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, Cell, News
+from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, PLACES, Cell, News
+from fleetcrash.counts import MOSTLY
 
 OF_CELLS = ("model", "region")
 """Dimensions of a place that cells are cut by, within which ``after_install`` compares hosts."""
+
+_ALIKE = ("os_build", "agent_version", "model")
 
 _FEW = 5
 _MOST = 0.8  # of the events, or they are not told of one place
@@ -96,6 +99,27 @@ def log_within(found: AtPlace, dimension: str) -> float:
     """What hosts at the place of some events say for an update: log likelihood ratio, see ``evidence.log_contrast``."""
     there = found.dimension == dimension
     return log_contrast_of_each(found.had[there], found.hosts_with[there], found.hosts[there])
+
+
+def log_among_alike(news: News, update: int, struck: Mask, *, or_near: bool = False) -> float:
+    """The least that hosts alike in their build, agent's version or model say for an update, each by itself.
+
+    What went to one build alone spares all others, whatever strikes that build. Not asked is what hosts with it are
+    known by, as all of them have that, nor what few of the struck tell.
+
+    Args:
+        struck: (events,) some events.
+        or_near: whether those of the same region, group, site or customer are asked, too.
+    Returns:
+        Infinite where there is nothing to ask.
+    """
+    if not struck.any() or not news.presence_told:  # who lacks it may be offline else
+        return np.inf
+    found = at_their_places(news, update, struck)
+    dimensions = (*_ALIKE, "region", *PLACES) if or_near else _ALIKE
+    told = {one: int((found.dimension == one).sum()) for one in dimensions if one != news.told_by(update)}
+    least = max(told.values()) * MOSTLY
+    return min((log_within(found, one) for one, count in told.items() if count > least), default=np.inf)
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:

@@ -10,7 +10,7 @@ from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.toll import Toll
-from fleetcrash.attribution.weighing.verdict import Judgement
+from fleetcrash.attribution.weighing.judgement import Judgement
 
 # What is found on some events: the judgement, and the weights that it rests on.
 Found = tuple[Judgement, Trial, Waves]

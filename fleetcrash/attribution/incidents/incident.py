@@ -23,7 +23,7 @@ from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.incidents.spell import Spell
 from fleetcrash.attribution.incidents.statement import Statement
 from fleetcrash.attribution.incidents.toll import Toll
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind
 from fleetcrash.times import tick_text
 
 

@@ -24,7 +24,7 @@ from fleetcrash.attribution.conditions.grammar import Condition
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.incidents.spell import Spell
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
 
 # For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
 RENAMING_MINUTES = 5

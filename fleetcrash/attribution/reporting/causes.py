@@ -8,7 +8,7 @@ from fleetcrash.arrays import Ints
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import Kind
+from fleetcrash.attribution.weighing.judgement import Kind
 
 _OF_PLACE = {"region": "region", "site": "site", "group": "site", "customer": "site"}
 _FEW_HOSTS = 2

@@ -18,7 +18,7 @@ from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.controls import controls_of
 from fleetcrash.attribution.reporting.impact import Impact, State, impact_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, TIED_FROM, Kind
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, TIED_FROM, Kind
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
@@ -226,8 +226,10 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
 
 def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Impact) -> JSON | None:
     """What the crashes with the named update are compared with; None while nothing is named."""
-    if incident.update is None or incident.trial is None or incident.by_departures:
-        return None  # of hosts that leave, those beside them are the control
+    if incident.update is None or incident.trial is None or incident.judgement is None:
+        return None
+    if incident.by_departures or incident.judgement.dormant is not None:
+        return None  # those beside them are the control; and what was installed long ago has no time since then
     row = incident.trial.row_of(incident.update)
     update_id = detector.news.suspects[incident.update].update_id
     return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))

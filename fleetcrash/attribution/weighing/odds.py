@@ -49,6 +49,9 @@ class Hosts(Protocol):
     def at_place(self, update: int, spot: int, onset: int) -> float:
         """What hosts with it and those beside them at one place, or of one build, say by the events there."""
 
+    def among_alike(self, update: int, spot: int, onset: int) -> float:
+        """The least that those of the same build, agent's version or model say by the events of a wave."""
+
     def goes_on(self, update: int) -> bool:
         """What ``Toll.goes_on`` says, where an ended incident names it."""
 
@@ -215,7 +218,7 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odd
         many = [row for row in asked if rivalry.hosts_say(row) >= least(row)]
         alike = {row: hosts.at_place(int(trial.updates[row]), spot, onset) for row in many}
         told = _told_alone(rivalry, log_updates, alike, least)
-    if told is None:
+    if told is None or not _is_told_among_alike(rivalry, told[0], hosts):
         return None
 
     def may_begin_it(row: int) -> bool:
@@ -254,13 +257,27 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
     return of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
 
 
+def _is_told_among_alike(rivalry: Rivalry, row: int, hosts: Hosts) -> bool:
+    """Whether hosts of the same build, agent's version or model tell an update that strikes late from what they are.
+
+    What went to one build alone is spared wherever that build is not, whatever strikes it hours later.
+    """
+    if rivalry.foremost is None:
+        return True
+    wave = int(rivalry.waves.spot[rivalry.foremost[0]]), int(rivalry.waves.onset[rivalry.foremost[0]])
+    return hosts.among_alike(int(rivalry.trial.updates[row]), *wave) >= LOG_THOUSAND
+
+
 def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where hosts are struck as long after they got the leading update as a fault of it would have it.
 
     Returns:
         None where they do not say so, or it needs nobody to say so.
     """
-    if rivalry.contrast is None or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
+    update = int(rivalry.trial.updates[leader])
+    if rivalry.contrast is None or hosts.by_delay(update) < LOG_BY_DELAY:
+        return None
+    if rivalry.strikes_late(update) and not _is_told_among_alike(rivalry, leader, hosts):
         return None
     if rivalry.is_its_own(leader):
         return _of_lost_installs(rivalry, leader, log_updates, hosts)

@@ -8,31 +8,28 @@ the push's fault. Whatever was said before is kept by lower odds than it took, s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 
-from fleetcrash.arrays import Floats, Ints
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hypotheses import suspects
 from fleetcrash.attribution.hypotheses.suspects import Trial
+from fleetcrash.attribution.weighing.judgement import (
+    JUDGING_MINUTES,
+    KEEPING_PROBABILITY,
+    NAMING_PROBABILITY,
+    TIED_FROM,
+    Judgement,
+    Kind,
+    Lack,
+)
 from fleetcrash.attribution.weighing.posterior import Odds
 from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.counts import MOSTLY, upper_tail
-
-# How likely an answer has to be to be given, and to be kept.
-NAMING_PROBABILITY = 0.9
-KEEPING_PROBABILITY = 0.5
-
-# Updates that are less likely are not what a tie is between.
-TIED_FROM = 0.05
-
-# How long an undetermined incident is given before a tie is called a tie.
-JUDGING_MINUTES = 15
 
 # The events must prefer the best wave to an update two thousand to one to acquit it: the wave was chosen from as many
 # onsets and lengths. Once the two were not told apart it takes the square of that.
@@ -78,131 +75,6 @@ class Hosts(Protocol):
 
     def struck_with_one(self, update: int, other: int) -> int:
         """How many events happened to hosts that tell of it, and not of another one."""
-
-
-class Kind(StrEnum):
-    """What an incident's verdict may be."""
-
-    UPDATE = "update"
-    NO_UPDATE = "no_update"
-    CANNOT_SEPARATE = "cannot_separate"
-    UNDETERMINED = "undetermined"
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether it says what did it, an update or none."""
-        return self in (Kind.UPDATE, Kind.NO_UPDATE)
-
-
-class Lack(StrEnum):
-    """Why the likeliest update is not named, as it stands in a sentence behind "because"."""
-
-    INSTALLS = "it is not on record which hosts had the update"
-    BESIDE = "too few hosts without the update were there to compare with"
-    STRUCK_TOO = "hosts without the update crash as well"
-    ALONE = "too few hosts have only one of them"
-    WITNESSES = "the hosts that crashed have more in common than the update"
-    BOOTS = "the update made hosts boot, and another may have waited for that"
-    IN_TIME = "what speaks for the update was told hours late"
-    TOLD = "the hosts that crashed have not told whether they got the update"
-    LATELY = "the update was installed too long ago for the time since then to tell"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict with its weights.
-
-    Attributes:
-        kind: the verdict.
-        update: index of the named update, else None.
-        probabilities: (U,) posterior of each update of the trial; the rest is "no change".
-        wave: index of the strongest wave and of its shape, None without a wave, or where "no update" is only kept.
-        log_margin: log of how much better the leading update explains the events than the best wave.
-        near: updates that the evidence does not tell from the leading one, which is one of them.
-        is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
-        is_known: another incident names the named update, which is behind these events, too.
-        is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
-            before, which they have as well.
-        is_told_by_delay: hosts are struck as long after they got the named update as a fault would have it, whenever
-            that is; so clearly that it may be named after "no update" was said.
-        unweighed: updates that may be behind it without being on trial; see ``missing_installs`` and ``older``.
-        lacks: why the likeliest is not named, if there is more to say than that it is not likely enough.
-    """
-
-    kind: Kind
-    update: int | None
-    probabilities: Floats
-    wave: tuple[int, int] | None
-    log_margin: float
-    near: tuple[int, ...] = ()
-    is_doubted: bool = False
-    is_known: bool = False
-    is_told_by_hosts: bool = False
-    is_told_by_delay: bool = False
-    unweighed: tuple[int, ...] = ()
-    lacks: Lack | None = None
-
-    def widened_to(self, updates: Ints, own: Ints) -> Judgement:
-        """The same, with a probability of each of more updates: none of those that were not weighed.
-
-        Args:
-            updates: (U,) all of them, in order. own: those that were weighed.
-        """
-        probabilities = np.zeros(len(updates))
-        probabilities[np.searchsorted(updates, own)] = self.probabilities
-        return replace(self, probabilities=probabilities)
-
-    def leader(self, updates: Ints) -> int | None:
-        """The likeliest of the updates (U,) that were weighed, where any change is likelier than none."""
-        likely = float(self.probabilities.sum()) > MOSTLY
-        return int(updates[np.argmax(self.probabilities)]) if likely else None
-
-    def candidates(self, updates: Ints) -> Ints:
-        """Those of the updates (U,) that were weighed which are likely enough for a tie to be between them."""
-        return updates[self.probabilities >= TIED_FROM]
-
-    def stated(self, kind: Kind) -> Floats:
-        """(U,) the posterior as a verdict has it.
-
-        *No update* may rest on witnesses, whom the posterior does not weigh; no change is as likely then as that takes.
-        """
-        most, total = 1.0 - NAMING_PROBABILITY, float(self.probabilities.sum())
-        is_less = kind is Kind.NO_UPDATE and total > most
-        return self.probabilities * (most / total) if is_less else self.probabilities
-
-    def left_open(self, unweighed: tuple[int, ...], minutes_open: int, lacks: Lack = Lack.TOLD) -> Judgement:
-        """The same, where some updates may be behind what seemed to follow none.
-
-        Args:
-            minutes_open: minutes since the alarm.
-        """
-        return replace(self, kind=_kind_of_open(minutes_open), update=None, unweighed=unweighed, lacks=lacks)
-
-    def left_to_older(self, older: tuple[int, ...], minutes_open: int) -> Judgement:
-        """The same, where updates of long before may be behind it and those that are on trial are not.
-
-        Args:
-            minutes_open: minutes since the alarm.
-        """
-        lacks = Lack.LATELY
-        if self.update in older:
-            lacks = Lack.ALONE if len(older) > 1 else Lack.BESIDE
-        return replace(self.left_open(older, minutes_open, lacks), probabilities=np.zeros_like(self.probabilities))
-
-    def taken_back(self, minutes_open: int, lacks: Lack) -> Judgement:
-        """The same without the name, if there is one.
-
-        Args:
-            minutes_open: minutes since the alarm. lacks: why.
-        """
-        if self.update is None:
-            return self
-        return replace(self, kind=_kind_of_open(minutes_open), update=None, lacks=lacks)
-
-
-def _kind_of_open(minutes_open: int) -> Kind:
-    """What is said where several may have done it: nothing at first."""
-    return Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
 
 
 def judge(

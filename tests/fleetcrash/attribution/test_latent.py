@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.times import time_text
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS = range(200)
@@ -72,6 +74,11 @@ def named(found: dict[str, Any]) -> set[str]:
     return {turn["update_id"] for turn in found["history"]} - {None}
 
 
+def at_text(instant: str, *, minutes: int) -> str:
+    """An instant so many minutes later."""
+    return time_text(datetime.fromisoformat(instant) + timedelta(minutes=minutes))
+
+
 def candidates(found: dict[str, Any]) -> list[str]:
     return [one["update_id"] for one in found["candidates"]]
 
@@ -127,6 +134,52 @@ def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_
     found = judged(fleet(got=YESTERDAY, strikes=lambda n: n % 4 == 0, beside=beside), empty_lake)
     assert not named(found)
     assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
+
+
+def every_other_of_each_kind(number: int) -> bool:
+    return number // 8 % 2 == 0
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_older_update_is_named_once_hosts_alike_in_all_else_tell_it_from_whatever_they_have(empty_lake, beside):
+    has_it = every_other_of_each_kind
+    world = fleet(got=DAYS_AGO, has_it=has_it, strikes=lambda n: has_it(n) and n % 5 > 0 and n % 7 > 1, beside=beside)
+    found = judged(world, empty_lake)
+    assert named(found) == {"old"}
+    assert (found["verdict"], found["condition"], candidates(found)) == ("update", {"os_version": "11"}, ["old"])
+    first = next(turn["at"] for turn in found["history"] if turn["update_id"] == "old")
+    assert found["named_at"] == first >= at_text(found["alarm_at"], minutes=15), "as long as it takes to call it a tie"
+    struck = sum(has_it(n) and n % 5 > 0 and n % 7 > 1 for n in HOSTS)
+    assert found["impact"]["exposed"] == sum(has_it(n) and n % 5 > 0 for n in HOSTS)
+    assert found["evidence"]["hosts_crashed"] == struck + 1, "h1 crashed before, while exposed"
+    assert found["evidence"]["events_judged"] == struck - 1, "h2 had crashed before, on that day"
+    assert 0 < found["evidence"]["events_expected"] < 1
+    assert found["controls"] is None
+    assert found["rivals"][0]["name"] == "old"
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("has_it", [lambda n: n % 3 == 0, lambda n: n % 8 < 4], ids=["a region", "whole groups"])
+def test_an_older_update_is_not_named_for_what_strikes_all_hosts_that_are_as_those_which_got_it(empty_lake, has_it):
+    found = judged(fleet(got=DAYS_AGO, has_it=has_it, strikes=lambda n: has_it(n) and n % 5 > 0), empty_lake)
+    assert not named(found)
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("got", [HOURS_AGO, DAYS_AGO])
+def test_a_patch_that_one_build_got_is_not_named_for_what_strikes_that_build(empty_lake, got):
+    """Nine in ten of its hosts have it, and of the others nobody; the catalogue numbers patches by itself."""
+
+    def has_it(number: int) -> bool:
+        return number % 2 == 0 and number % 20 > 0
+
+    world = fleet(got=got, has_it=has_it, strikes=lambda n: has_it(n) and n % 3 > 0)
+    world["update"][0] |= {"kind": "os_patch", "version": "v41"}
+    for n, host in zip(HOSTS, world["host"], strict=True):
+        host["os_build"] = "19045.4651" if n % 2 == 0 else "22631.3880"
+    found = judged(world, empty_lake)
+    assert "old" not in named(found)
 
 
 @pytest.mark.slow
@@ -214,7 +267,9 @@ def morning(*, guilty: str) -> World:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")])
+@pytest.mark.parametrize(
+    ("guilty", "name", "first"), [("patch", {"patch"}, "patch"), ("content", {"content"}, "content")]
+)
 def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named_where_many_of_the_struck_lack_it(
     empty_lake, guilty, name, first
 ):

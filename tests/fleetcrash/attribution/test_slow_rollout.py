@@ -9,7 +9,7 @@ import pytest
 
 from fleetcrash.attribution.backtest import run
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import Kind
+from fleetcrash.attribution.weighing.judgement import Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

@@ -11,7 +11,7 @@ import pytest
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.statement import Turn
 from fleetcrash.attribution.reporting.report import _summary
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind, Lack
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind, Lack
 
 EVENTS, ALARM, ENDED = 14, 500, 580
 NO_IMPACT = None

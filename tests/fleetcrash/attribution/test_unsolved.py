@@ -13,7 +13,7 @@ from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind
 from fleetcrash.store import Engine
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of

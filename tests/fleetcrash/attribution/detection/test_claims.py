@@ -12,7 +12,7 @@ from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.modules import ModuleRise
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import Kind
+from fleetcrash.attribution.weighing.judgement import Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 

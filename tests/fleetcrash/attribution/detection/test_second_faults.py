@@ -14,7 +14,7 @@ from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, LAG_M
 from fleetcrash.attribution.incidents.case import Case
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.toll import Toll
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind
 
 FIRST, LATER, ALARM, TICK = 3, 5, 500, 800
 EARLY, LATELY = 10, 20  # events

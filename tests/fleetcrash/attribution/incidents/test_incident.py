@@ -10,7 +10,7 @@ from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.hypotheses.waves import SHAPES, Waves
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.verdict import Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind
 
 FIRST, OTHER = 3, 5
 TRIAL = Trial(np.array([FIRST, OTHER]), *(np.zeros((OUTCOMES, 2, AGES, 1)),) * 2, *(np.zeros(2),) * 2, np.zeros((2, 1)))

@@ -8,7 +8,7 @@ import pytest
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.incidents.statement import RENAMING_MINUTES, Statement
-from fleetcrash.attribution.weighing.verdict import JUDGING_MINUTES, Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind
 
 FIRST, OTHER = 3, 5
 FIRST_OUT_OF_SIGHT = 500

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.reporting.causes import cause_of
-from fleetcrash.attribution.weighing.verdict import Kind
+from fleetcrash.attribution.weighing.judgement import Kind
 
 SOON, HOUR = 2, 60
 

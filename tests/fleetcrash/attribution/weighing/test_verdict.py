@@ -17,10 +17,7 @@ from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.hypotheses.waves import SHAPES, Waves
 from fleetcrash.attribution.weighing import odds as weighing
 from fleetcrash.attribution.weighing import verdict
-from fleetcrash.attribution.weighing.odds import LOG_LATENT
-from fleetcrash.attribution.weighing.posterior import Odds
-from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
-from fleetcrash.attribution.weighing.verdict import (
+from fleetcrash.attribution.weighing.judgement import (
     JUDGING_MINUTES,
     NAMING_PROBABILITY,
     TIED_FROM,
@@ -28,6 +25,9 @@ from fleetcrash.attribution.weighing.verdict import (
     Kind,
     Lack,
 )
+from fleetcrash.attribution.weighing.odds import LOG_LATENT
+from fleetcrash.attribution.weighing.posterior import Odds
+from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
 
@@ -42,6 +42,7 @@ def weigh(
     by_timer: Callable[[int], float] = lambda _: 0.0,
     joined_later: bool = False,
     at_place: Callable[[int], float] = lambda _: 0.0,
+    among_alike: float = np.inf,
     goes_on: Callable[[int], bool] = lambda _: False,
     **rivals: Any,
 ) -> Odds:
@@ -60,6 +61,7 @@ def weigh(
         by_timer=lambda update, *_: by_timer(update),
         joined_later=lambda *_: joined_later,
         at_place=lambda update, *_: at_place(update),
+        among_alike=lambda *_: among_alike,
         goes_on=goes_on,
     )
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
