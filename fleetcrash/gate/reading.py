@@ -80,6 +80,7 @@ class Ring:
         left_us: when the last of its hosts went offline; None while one is online.
         holders: hosts that have it still.
         silent: servers that were hit and are offline.
+        hosts: of the ring in the inventory; may be fewer than exposed where that is silent.
         evidence: the same, weighted by customer, for the statistical tests.
     """
 
@@ -97,6 +98,7 @@ class Ring:
     holders: int
     silent: int
     evidence: Evidence
+    hosts: int = 0
 
     @property
     def hit(self) -> int:
@@ -220,6 +222,7 @@ def _ring(
         left_us=told["left_us"],
         holders=told["holders"],
         silent=told["silent"],
+        hosts=told["hosts"],
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],

@@ -322,7 +322,15 @@ def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: 
     if wanted.host_hours is not None:
         return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
     said = f"{said} about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
-    return f"{said}, more than the {lacking:,} that lack it" if 0 <= lacking < wanted.hosts else said
+    if 0 <= lacking < wanted.hosts:
+        return f"{said}, more than the {lacking:,} that lack it"
+    # A pipeline ships no further ring before this one goes, so that hosts of other rings would never come.
+    room = rings[0].hosts - rings[0].exposed
+    if len(rings) == 1 and 0 <= room < wanted.hosts:
+        said = f"{said}, but the ring has {f'only {room:,}' if room else 'no'} more"
+        # Whoever has just seen a host crash is not told to allow for more of that.
+        return said if rings[0].hit else f"{said}: it takes a larger ring, or a larger --max-excess"
+    return said
 
 
 def _slow(fault: SlowFault, whole: Evidence) -> str:

@@ -171,6 +171,23 @@ def test_a_bound_that_is_too_wide_comes_with_the_hits_and_with_hosts_that_the_fl
     assert "more than" not in decide(FRESH, [ring(hosts=2000, hits=[1])], UNDER).reason, "without an inventory"
 
 
+def test_a_ring_too_small_for_the_share_says_so_at_the_first_look():
+    canary = ring(hosts=2000, minutes=3)
+    small = decide(replace(FRESH, hosts=90_000), [replace(canary, hosts=2150)], UNDER)
+    assert small.decision is Decision.HOLD
+    assert small.reason.endswith(
+        " more exposed hosts without a hit would do, but the ring has only 150 more: it takes a larger ring, or a "
+        "larger --max-excess."
+    )
+    full = decide(replace(FRESH, hosts=90_000), [replace(canary, hosts=2000)], UNDER)
+    assert "would do, but the ring has no more: it takes" in full.reason
+    crashed = replace(ring(hosts=2000, minutes=3, hits=[2]), hosts=2150)
+    assert decide(replace(FRESH, hosts=90_000), [crashed], UNDER).reason.endswith("but the ring has only 150 more.")
+    for hosts in (9000, 0):
+        roomy = decide(replace(FRESH, hosts=90_000), [replace(canary, hosts=hosts)], UNDER)
+        assert roomy.reason.endswith("more exposed hosts without a hit would do."), "it fills, or is not known"
+
+
 def test_a_halt_for_what_happened_early_on_says_so_where_chance_has_brought_as_many_since():
     answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3], expected=7.0)], UNDER)
     assert (answer.decision, answer.reason) == (

@@ -5,7 +5,7 @@
 -- begun: it is more than a few strays: a hundredth of the ring, and one in two hundred of all hosts that have it.
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
 -- left_us: when the last of them went offline; null while one is online, and where presence is not told.
--- holders: those that have it still. silent: servers that were hit and are offline.
+-- holders: those that have it still. silent: servers that were hit and are offline. hosts: that the inventory has in the ring.
 -- Reads the kept tables gate_exposed, gate_hits and known_presence.
 WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
@@ -42,7 +42,8 @@ SELECT
   CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us,
   CAST(epoch_us(nullif(max(lefts.left_at), 'infinity')) AS BIGINT) AS left_us,
   count(*) FILTER (exposed.ended_us IS NULL) AS holders,
-  count(*) FILTER (hits.always_on AND lefts.left_at < 'infinity') AS silent
+  count(*) FILTER (hits.always_on AND lefts.left_at < 'infinity') AS silent,
+  coalesce(any_value(sizes.hosts), 0) AS hosts
 FROM gate_exposed AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
 LEFT JOIN lefts ON lefts.host_id = exposed.host_id
