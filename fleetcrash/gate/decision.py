@@ -216,4 +216,5 @@ def _ring(one: RingAnswer) -> JSON:
         "expected": round(ring.expected, 6),
         "upper_bound": round(one.upper_bound, 8),
         "bound_from": "ring" if one.by_itself else "all rings",
+        "reasons": list(one.reasons),
     }

@@ -38,7 +38,7 @@ _ENOUGH = 1.25
 # by chance do not make that: it is said of no less, as it sounds like an excuse.
 _MOSTLY_BESIDE = 10.0
 
-_MOST_REASONS = 3  # that are read in five seconds; the others stand in the table of the rings
+_MOST_REASONS = 3  # that are read in five seconds; the others stand with the rings, and without any all are told
 
 # Sessions sent in bulk, and installs, arrive as they happen: an hour without one from the whole fleet is no telemetry.
 _QUIET_MINUTES = 60
@@ -170,8 +170,9 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
     bound = max((one.upper_bound for one in answers), default=1.0)
 
     def answer(decision: Decision, *reasons: str) -> Answer:
-        said = [reason[:1].upper() + reason[1:] for reason in reasons[:_MOST_REASONS]]
-        said += [f"And {len(reasons) - _MOST_REASONS} more"] if len(reasons) > _MOST_REASONS else []
+        most = _MOST_REASONS if rings else len(reasons)
+        said = [reason[:1].upper() + reason[1:] for reason in reasons[:most]]
+        said += [f"And {len(reasons) - most} more"] if len(reasons) > most else []
         return Answer(decision, ". ".join(said) + ".", bound, ratio, answers)
 
     if under.accused is not None:

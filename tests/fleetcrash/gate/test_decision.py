@@ -47,6 +47,14 @@ def outage(tmp_path_factory) -> Lake:
     return short_outage(tmp_path_factory.mktemp("outage") / "lake")
 
 
+def test_each_ring_says_all_that_it_lacks_and_whether_it_could_ever_have_it(quiet):
+    found = ask(quiet, minutes=30, max_excess=0.04)
+    (canary,) = found["rings"]
+    assert canary["reasons"][0].startswith("ring canary: soak has ")
+    assert canary["reasons"][1].endswith("but the ring has no more: it takes a larger ring, or a larger --max-excess")
+    assert ask(quiet, max_excess=0.1)["rings"][0]["reasons"] == []
+
+
 def test_the_document_has_the_contracts_keys_and_is_plain_json(quiet):
     found = ask(quiet, max_excess=0.1)
     assert list(found)[: len(KEYS)] == KEYS

@@ -81,6 +81,8 @@ def test_what_is_not_known_holds(changed, reason):
 def test_no_host_or_no_release_yet_holds():
     nobody = decide(FRESH, [], UNDER)
     assert (nobody.decision, nobody.reason, nobody.upper_bound) == (Decision.HOLD, "No host is known to have it.", 1.0)
+    lacking = replace(FRESH, exposure_source="none", presence_source="assumed", crash_told=False)
+    assert "No crash of any host is on record" in decide(lacking, [], UNDER).reason, "no table shows what is left out"
     former = decide(FRESH, [ring(holders=0)], UNDER)
     assert (former.decision, former.reason) == (Decision.HOLD, "No host has it any more.")
     assert decide(FRESH, [ring(holders=1)], UNDER).decision is Decision.GO
