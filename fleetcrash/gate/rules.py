@@ -203,7 +203,10 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         or (under.elsewhere.met and (hits_hold or _goes_on(rings, under.elsewhere, under)))
     ):
         summary = under.elsewhere.summary.rstrip(".")
-        missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
+        # The test keeps its highest value, so that whoever only waits, waits for ever.
+        lasts = risen or any(one.risen for one in answers)
+        until = ". These hits count for good: waiting does not end this, --override go does" if lasts else ""
+        missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}{until}")
     if missing:
         return answer(Decision.HOLD, *missing)
     return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")

@@ -114,9 +114,11 @@ def test_hits_that_another_incident_explains_hold_and_do_not_halt():
     answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3])], elsewhere)
     assert answer.decision is Decision.HOLD
     assert answer.reason == (
-        "Hosts were hit, which inc-2 may explain: u2 crashes Windows. "
-        "Ring canary: 5 of 4,000 hosts crashed or went dark where 1.2 were expected."
+        "Hosts were hit, which inc-2 may explain: u2 crashes Windows. These hits count for good: waiting does not end "
+        "this, --override go does. Ring canary: 5 of 4,000 hosts crashed or went dark where 1.2 were expected."
     )
+    later = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3], minutes=1300)], elsewhere)
+    assert (later.decision, later.rings[0].risen) == (Decision.HOLD, True), "what it says is true"
     assert decide(FRESH, [ring()], elsewhere).decision is Decision.GO, "a quiet ring does not wait for others"
 
 
