@@ -51,7 +51,13 @@ def gate(
             raise unknown_update(engine, update_id)
         found = incidents_of(engine, progress=progress)["incidents"]
         is_patch = update.kind == "os_patch"
-        rings, baseline = read_rings(engine, update_id, is_patch=is_patch, disturbed=disturbed(found, instant))
+        rings, baseline = read_rings(
+            engine,
+            update_id,
+            is_patch=is_patch,
+            disturbed=disturbed(found, instant),
+            named=others_named(found, update_id, instant),
+        )
     under = Circumstances(
         settings=settings,
         instant=instant,
@@ -134,6 +140,15 @@ def explanation(
             is_over = incident["calm_since"] is not None
             told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0, is_over))
     return next((one for one in reversed(told) if one.met), told[-1] if told else None)
+
+
+def others_named(found: Sequence[JSON], update_id: str, instant: datetime) -> list[tuple[str, datetime]]:
+    """The other updates that incidents name, each with the end of the incident; the instant for one that goes on."""
+    return [
+        (incident["update_id"], _span(incident, instant, "closed_at")[1])
+        for incident in found
+        if incident["verdict"] == "update" and incident["update_id"] != update_id
+    ]
 
 
 def _is_mostly_on(incident: JSON, met: int) -> bool:

@@ -81,7 +81,10 @@ class Ring:
         holders: hosts that have it still.
         silent: servers that were hit and are offline.
         hosts: of the ring in the inventory; may be fewer than exposed where that is silent.
-        evidence: the same, weighted by customer, for the statistical tests.
+        weight: of the exposed hosts by customer.
+        shared: how many were hit once they had another update as well that is named.
+        evidence: the same, weighted by customer, for the statistical tests; without what befell hosts once they had
+            another update as well that is named, which tells nothing of this one.
     """
 
     name: str
@@ -99,6 +102,8 @@ class Ring:
     silent: int
     evidence: Evidence
     hosts: int = 0
+    weight: float = 0.0
+    shared: int = 0
 
     @property
     def hit(self) -> int:
@@ -113,12 +118,18 @@ def read_update(engine: Engine, update_id: str) -> Update | None:
 
 
 def read_rings(
-    engine: Engine, update_id: str, *, disturbed: Sequence[Span], is_patch: bool = False
+    engine: Engine,
+    update_id: str,
+    *,
+    disturbed: Sequence[Span],
+    named: Sequence[tuple[str, datetime]] = (),
+    is_patch: bool = False,
 ) -> tuple[list[Ring], Baseline]:
     """The rings that have the update, in the order in which they got it, and the baseline to compare them with.
 
     Args:
         disturbed: stretches with incidents, disjoint and in order; the baseline leaves them out.
+        named: other updates that incidents name, with the end of the incident.
         is_patch: the update restarts its hosts, so that those that go dark are known an hour later.
     """
     for name in KNOWN:
@@ -126,7 +137,8 @@ def read_rings(
     for name in _COUNTED:
         engine.keep(name, f"detection/{name}")
     engine.keep("gate_events", "gate/counted_events")
-    engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
+    others = {"named": [name for name, _ in named], "named_until_us": [microseconds(until) for _, until in named]}
+    engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE, **others)
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
     lag_us = TOLD_AFTER_MINUTES * US_A_MINUTE
@@ -195,23 +207,28 @@ def _ring(
     ring = told["ring"]  # as the inventory has it
     minutes, told_minutes = len(grid.minutes), grid.place(grid.told_end)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
+    host_minutes = 0.0
     expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
     for row in time:
         at = grid.place(row["minute"])
+        rates = baseline.rates_of(ring, _kind(row))
+        lived = max(grid.end - row["minute"], 0) * row["hosts"]
+        host_minutes += lived
+        change = float(rates.sum()) * lived
+        expected += change
+        if row["shared"]:
+            continue
         online[at, row["age"]] += row["hosts"]
         weighted[at, row["age"]] += row["weighted"]
-        rates = baseline.rates_of(ring, _kind(row))
-        change = float(rates.sum()) * max(grid.end - row["minute"], 0) * row["hosts"]
-        expected += change
         expected_early += change if row["age"] < EARLY_AGES else 0.0
         expected_weighted += rates * (max(grid.told_end - row["minute"], 0) * row["weighted"])
     online = online.cumsum(0)[:minutes]
-    struck = _hits(hits, baseline, ring, grid)
+    struck = _hits([row for row in hits if not row["shared"]], baseline, ring, grid)
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
         name=told["name"],
         exposed=told["exposed"],
-        host_hours=float(online.sum()) / 60.0,
+        host_hours=host_minutes / 60.0,
         crashed=crashed,
         dark=len(hits) - crashed,
         expected=expected,
@@ -223,6 +240,8 @@ def _ring(
         holders=told["holders"],
         silent=told["silent"],
         hosts=told["hosts"],
+        weight=told["weight"],
+        shared=sum(row["shared"] for row in hits),
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],
@@ -231,7 +250,7 @@ def _ring(
             heads=told["weighted"],
             # Where hosts beside it are hit as many times as often as usual, so many hits are one more than usual.
             excess=float((1.0 / struck.beside[struck.age < EARLY_AGES]).sum()) - expected_early,
-            exposed=told["exposed"],
+            exposed=told["telling"],
         ),
     )
 

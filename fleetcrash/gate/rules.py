@@ -191,7 +191,7 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         if risen and under.elsewhere is None:
             return answer(Decision.HALT, risen)
         missing = [risen, *missing] if risen else missing
-    hits_hold = any(one.struck for one in answers)
+    hits_hold = any(one.struck or (one.reasons and one.ring.shared) for one in answers)
     if not missing and whole is not None and sum(ring.begun for ring in rings) > 1:
         slow = slow_fault(whole, under.settings.max_excess, alpha=under.alpha / 2)
         if slow is not None:
@@ -203,9 +203,9 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         or (under.elsewhere.met and (hits_hold or _goes_on(rings, under.elsewhere, under)))
     ):
         summary = under.elsewhere.summary.rstrip(".")
-        # The test keeps its highest value, so that whoever only waits, waits for ever.
-        lasts = risen or any(one.risen for one in answers)
-        until = ". These hits count for good: waiting does not end this, --override go does" if lasts else ""
+        until = ""  # the test keeps its highest value, so that whoever only waits, waits for ever
+        if risen or any(one.risen for one in answers):
+            until = ". These hits count for good: waiting does not end this, --override go does"
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}{until}")
     if missing:
         return answer(Decision.HOLD, *missing)
@@ -226,7 +226,7 @@ def _judge_ring(
     # hosts that got the update early must not hold a rollout for ever. Not if its own hits stand out.
     enough = _ENOUGH * hosts_wanted(under.settings.max_excess, alpha=under.alpha)
     unlike = log_evidence(ring.evidence, caution=under.caution) >= -log(under.alpha)
-    by_itself = whole is None or unlike or ring.evidence.heads >= enough
+    by_itself = whole is None or unlike or max(ring.evidence.heads, ring.weight) >= enough
     evidence = ring.evidence if whole is None or by_itself else whole
     bound = upper_bound(evidence, alpha=under.alpha)
     risen = _risen([ring], ring.evidence, share, under)
@@ -236,6 +236,7 @@ def _judge_ring(
     reasons = [*_not_soaked(ring, under), *_stale(ring, under), *(_left(ring, under) if by_itself else ())]
     reasons += _silent(ring, under)
     too_wide = bound >= under.settings.max_excess
+    reasons += _hardly_alone(ring, under) if by_itself and not too_wide else []
     if too_wide:
         reasons.append(
             f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, lacking, under)}"
@@ -257,7 +258,7 @@ def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circu
 def _goes_on(rings: Sequence[Ring], elsewhere: Elsewhere, under: Circumstances) -> bool:
     """Whether so many hosts of a ring are hit, whatever by, that nothing is let go on before that is over."""
     most = under.settings.max_excess
-    return not elsewhere.over and any(ring.hit - ring.expected >= most * ring.exposed for ring in rings)
+    return not elsewhere.over and any(ring.hit - ring.shared - ring.expected >= most * ring.exposed for ring in rings)
 
 
 def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> list[str]:
@@ -308,6 +309,16 @@ def _left(ring: Ring, under: Circumstances) -> list[str]:
     return [f"ring {ring.name}: none of its hosts has been online for {_minutes(under.now_us - ring.left_us)}"]
 
 
+def _hardly_alone(ring: Ring, under: Circumstances) -> list[str]:
+    """A reason if all but a few hosts soon had another update that is named: their first minutes are no soak."""
+    alone = ring.evidence.exposed
+    wanted = hosts_wanted(under.settings.max_excess, alpha=under.alpha)
+    if alone == ring.exposed or ring.evidence.heads >= wanted:
+        return []
+    said = f"only {alone:,} of {ring.exposed:,} hosts have it alone, or had it for an hour before another that is named"
+    return [f"ring {ring.name}: {said}; {ceil(wanted):,} would do"]
+
+
 def _silent(ring: Ring, under: Circumstances) -> list[str]:
     """A reason if too many of its servers are dark still, whatever silences them; a few are put away any day."""
     is_much = ring.silent - ring.expected >= under.settings.max_excess * ring.exposed
@@ -326,6 +337,8 @@ def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: 
     if wanted.host_hours is not None:
         return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
     said = f"{said} about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
+    if uncounted := sum(ring.exposed - ring.evidence.exposed for ring in rings):
+        said = f"{said} ({uncounted:,} do not count, as they have another update as well that is named)"
     if 0 <= lacking < wanted.hosts:
         return f"{said}, more than the {lacking:,} that lack it"
     # A pipeline ships no further ring before this one goes, so that hosts of other rings would never come.
@@ -355,7 +368,9 @@ def _counted(rings: Sequence[Ring]) -> str:
     expected = sum(ring.expected for ring in rings)
     alike = sum(int((ring.evidence.hits.beside >= _MOSTLY_BESIDE).sum()) for ring in rings)
     said = f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
-    return f"{said}, {alike:,} of them while hosts without it did, too" if alike else said
+    said = f"{said}, {alike:,} of them while hosts without it did, too" if alike else said
+    shared = sum(ring.shared for ring in rings)
+    return f"{said}, {shared:,} of them with another update as well that is named" if shared else said
 
 
 def bound_text(bound: float) -> str:

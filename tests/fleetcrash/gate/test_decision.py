@@ -12,7 +12,7 @@ import pytest
 from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
 from fleetcrash.gate import decision
-from fleetcrash.gate.decision import accusation, disturbed, explanation, gate, overrule
+from fleetcrash.gate.decision import accusation, disturbed, explanation, gate, others_named, overrule
 from fleetcrash.gate.overrides import BOOK, check_reason
 from fleetcrash.gate.reading import Update, read_update
 from fleetcrash.gate.settings import Settings
@@ -254,6 +254,14 @@ def test_named_and_tied_accuse_and_a_candidate_by_the_way_does_not():
     assert accusation([incident("cannot_separate", None, u1=0.001, u2=0.9)], "u1") is None
     assert accusation([incident("cannot_separate", None, closed=True, u1=0.4)], "u1") is None
     assert accusation([incident("undetermined", None, u1=0.9)], "u1") is None
+
+
+def test_other_updates_that_are_named_come_with_the_end_of_their_incident():
+    later = RELEASED + timedelta(hours=3)
+    found = [incident("update", "u2"), incident("update", "u1"), incident("no_update")]
+    assert others_named(found, "u1", later) == [("u2", later)]
+    [(_, until)] = others_named([incident("update", "u2", closed=True)], "u1", later)
+    assert until < later
 
 
 def test_what_is_put_down_to_others_since_the_rollout_began_explains():

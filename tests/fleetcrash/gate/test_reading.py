@@ -335,3 +335,31 @@ def test_as_of_an_instant_only_what_was_known_by_then_counts_in_whatever_order(e
         Engine(lake, as_of=at(minute)) as engine,
     ):
         assert said(engine, update) == whole
+
+
+def test_what_befalls_a_host_with_another_named_update_as_well_is_counted_and_tells_nothing(tmp_path):
+    installs = [install(number, RELEASED) for number in range(10)]
+    installs += [install(number, RELEASED + minutes(20), "u2") for number in (0, 1)]
+    installs += [install(2, RELEASED - minutes(60), "u2"), install(3, RELEASED + minutes(80), "u2")]
+    crashes = [crash(0, RELEASED + minutes(10)), crash(4, RELEASED + minutes(30))]
+    crashes += [crash(number, RELEASED + minutes(21)) for number in (1, 2)]
+    updates = [
+        {"update_id": name, "kind": "content", "channel": name, "released_at": RELEASED} for name in ("u1", "u2")
+    ]
+    lake = lake_with(
+        tmp_path / "lake", host=[host(number, "canary") for number in range(10)], install=installs, crash=crashes,
+        update=updates,
+    )  # fmt: skip
+
+    def canary(until: datetime) -> Ring:
+        with Engine(lake, as_of=RELEASED + minutes(90)) as engine:
+            return read_rings(engine, "u1", disturbed=[], named=[("u2", until)])[0][0]
+
+    told, alone = canary(RELEASED + minutes(90)), canary(RELEASED - minutes(1))
+    assert (told.exposed, told.crashed, told.shared, told.holders) == (10, 4, 2, 10)
+    assert (told.host_hours, told.expected) == pytest.approx((alone.host_hours, alone.expected))
+    assert [(len(one.evidence.hits), one.evidence.exposed) for one in (told, alone)] == [(2, 7), (4, 10)]
+    assert (told.evidence.heads, told.weight) == (7.0, 10.0)
+    # Host 1 from 20 to 21, host 2 from 0 to 21, host 3 from 80 on.
+    assert alone.evidence.time.sum() - told.evidence.time.sum() == 1 + 21 + 10
+    assert alone.shared == 0, "an incident that was over before the host got this update"

@@ -139,6 +139,39 @@ def test_a_ring_that_others_explain_says_so_while_its_bound_is_too_wide():
     assert few.reason.startswith("Ring canary: bound"), "too few hosts are no hits"
 
 
+def test_a_ring_goes_by_the_hosts_that_lack_another_update_that_is_named():
+    def partly(alone: int, **changed):
+        told = ring(hosts=alone, crashed=100, exposed=20_000, weight=20_000.0, shared=100, **changed)
+        return decide(FRESH, [told], replace(UNDER, elsewhere=Elsewhere("inc-2", "u2 crashes Windows.")))
+
+    gone = partly(4000)
+    assert gone.decision is Decision.GO, "though u2 still crashes hosts that have both"
+    assert gone.reason.startswith(
+        "100 of 20,000 hosts crashed or went dark where 1.2 were expected, 100 of them with another update as well that"
+    )
+    assert partly(4000, hits=[1, 1, 2, 2, 3]).decision is Decision.HOLD, "those that have it alone are hit, too"
+    few = partly(1000)
+    assert few.decision is Decision.HOLD
+    assert few.reason.startswith("Hosts were hit, which inc-2 may explain: u2 crashes Windows. Ring canary: bound 0.0")
+    assert "(19,000 do not count, as they have another update as well that is named)" in few.reason
+
+
+def test_first_minutes_alone_are_no_soak():
+    told = ring()
+    soon = replace(told, exposed=4000, evidence=replace(told.evidence, heads=50.0, exposed=50))
+    answer = decide(FRESH, [soon], UNDER)
+    assert (answer.decision, answer.reason) == (
+        Decision.HOLD,
+        "Ring canary: only 50 of 4,000 hosts have it alone, or had it for an hour before another that is named; 2,996 "
+        "would do.",
+    )
+
+
+def test_a_large_ring_of_which_few_count_does_not_go_by_the_others():
+    shared = replace(ring("early", hosts=20), exposed=4000, weight=4000.0)
+    assert decide(FRESH, [ring(), shared], UNDER).rings[1].decision is Decision.HOLD
+
+
 def test_what_strikes_others_alike_holds_as_long_as_it_goes_on():
     struck = ring(hosts=8000, hits=[20 + number for number in range(16)])
     hits = replace(struck.evidence.hits, beside=np.full(16, 1000.0))

@@ -8,6 +8,9 @@
 -- than a day ago, which is as long as it is followed. What is told again at each boot, or every day, is the same
 -- install, or no soak would end. Nor was it sent again to a host that was struck with it in the day before: a crash,
 -- a boot and all installs told anew must not undo the crash.
+-- $named, $named_until_us: other updates that incidents name, and when these incidents ended. shared_us: from when the
+-- host had one of them as well, if it got this one before that; null: never. What befalls it from then on tells
+-- nothing of this update.
 -- Reads the kept tables known_history, known_presence and gate_events.
 WITH held AS (
   SELECT
@@ -63,6 +66,19 @@ exposed AS (
   FROM numbered JOIN firsts ON firsts.host_id = numbered.host_id AND firsts.sending = numbered.sending
   GROUP BY numbered.host_id, numbered.sending
 ),
+named AS (
+  SELECT unnest(CAST($named AS VARCHAR[])) AS update_id, unnest(CAST($named_until_us AS BIGINT[])) AS until_us
+),
+shared AS (
+  SELECT exposed.host_id, min(greatest(history.exposed_from, exposed.installed_at)) AS shared_at
+  FROM exposed
+  JOIN known_history AS history ON history.host_id = exposed.host_id
+  JOIN named ON named.update_id = history.update_id AND named.until_us > CAST(epoch_us(exposed.installed_at) AS BIGINT)
+  WHERE history.superseded_known IS NULL
+    AND history.exposed_from <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
+    AND coalesce(history.exposed_until, 'infinity') > greatest(history.exposed_from, exposed.installed_at)
+  GROUP BY exposed.host_id
+),
 fleet AS (
   SELECT
     host_id, ring, region, os_type, coalesce(site, "group", customer) AS place,
@@ -92,8 +108,11 @@ SELECT
   CAST(epoch_us(counted.first_at) AS BIGINT) AS first_us,
   CAST(epoch_us(counted.installed_at) AS BIGINT) AS installed_us,
   CAST(epoch_us(counted.ended_at) AS BIGINT) AS ended_us,
+  CAST(epoch_us(shared.shared_at) AS BIGINT) AS shared_us,
   CASE
     WHEN counted.customer IS NULL THEN 1.0
     ELSE least(1.0, greatest(CAST($most_share AS DOUBLE), shares.of_fleet) * of_ring / of_customer)
   END AS weight
-FROM counted LEFT JOIN shares ON shares.customer = counted.customer
+FROM counted
+LEFT JOIN shares ON shares.customer = counted.customer
+LEFT JOIN shared ON shared.host_id = counted.host_id

@@ -6,6 +6,8 @@
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
 -- left_us: when the last of them went offline; null while one is online, and where presence is not told.
 -- holders: those that have it still. silent: servers that were hit and are offline. hosts: that the inventory has in the ring.
+-- telling: those that had it for an hour, or have it, without another update as well that is named; weighted: their weight;
+-- weight: of all of them.
 -- Reads the kept tables gate_exposed, gate_hits and known_presence.
 WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
@@ -33,7 +35,8 @@ sizes AS (SELECT ring, count(*) AS hosts FROM hosts GROUP BY ring)
 SELECT
   exposed.ring,
   coalesce(exposed.ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS name,
-  count(*) AS exposed, sum(exposed.weight) AS weighted,
+  count(*) AS exposed, count(*) FILTER (told_alone) AS telling,
+  coalesce(sum(exposed.weight) FILTER (told_alone), 0.0) AS weighted, sum(exposed.weight) AS weight,
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
   CAST(min(exposed.first_us) AS BIGINT) AS first_us,
   CAST(
@@ -44,7 +47,9 @@ SELECT
   count(*) FILTER (exposed.ended_us IS NULL) AS holders,
   count(*) FILTER (hits.always_on AND lefts.left_at < 'infinity') AS silent,
   coalesce(any_value(sizes.hosts), 0) AS hosts
-FROM gate_exposed AS exposed
+FROM (
+  SELECT *, coalesce(shared_us >= installed_us + 3600000000, true) AS told_alone FROM gate_exposed
+) AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
 LEFT JOIN lefts ON lefts.host_id = exposed.host_id
 LEFT JOIN gate_hits AS hits ON hits.host_id = exposed.host_id
