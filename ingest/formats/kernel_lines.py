@@ -42,7 +42,7 @@ _STAMP = re.compile(
     # The level of a line, behind the stamp of what recorded a console.
     r"(?:<\d{1,3}>(?=\[))?"
     # The kernel's own clock, as it is and as dmesg -T and -H spell it, the latter in the user's language.
-    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
+    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?:@C?\d{1,4})?(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
     rf"(?:{_CALLER})? ?"
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"

@@ -10,7 +10,8 @@ from ingest.formats import kernel_old_steps
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
 _KERNEL = "kernel"  # the part that is no module
-_ADDRESSES = r"(?:\[(?:<?(?:0x)?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out what they take for a tag
+# Pages leave out what they take for a tag; kernels of some makers tell a frame's place and size before the address.
+_ADDRESSES = r"(?:\[[0-9a-f]{8,16}\+ {0,4}\d{1,6}\])?(?:\[(?:<?(?:0x)?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"
 _OFFSET = r"\+0[x×][0-9a-f]{1,16}/0[x×][0-9a-f]{1,16}"  # and mend what they take for a sum
 _SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
 # Small systems are built without the names of functions; addresses of kernels begin so.

@@ -35,7 +35,7 @@ _STAMP = re.compile(  # also a container's name
     rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
 )
-_OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}\]")
+_OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}(?:@\d{1,4})?\]")
 _LEAST_SPACED = 6
 _TOGETHER = re.compile(rb"^[^\S\n]*+\S[^\n]*+\n[^\S\n]*+\S", re.MULTILINE)
 _LAZY = re.compile(rb"^> ?\S[^\n]*\n(?=[ \t]{0,200}[^\s>])", re.MULTILINE)

@@ -85,3 +85,18 @@ def test_what_begins_behind_a_panic_did_not_call_for_it():
     steps = [" vpanic+0xf8/0x2dc", " abort+0x0/0x4", " add_taint+0x0/0xbc", " ring_die+0x70/0x80", " ring_put+0x0/0x10"]
     found, _ = kernel_steps.stack_of(["Call trace:", *steps], None)
     assert [frame.function for frame in found] == ["vpanic", "ring_die", "ring_put"]
+
+
+def test_a_maker_writes_the_processor_behind_the_clock_and_the_frame_before_a_step():
+    lines = [
+        "Unable to handle kernel paging request at virtual address 6b6b6b8b",
+        "Internal error: Oops: 96000005 [#1] PREEMPT SMP",
+        "CPU: 0 PID: 5301 Comm: relayd Tainted: G           O    4.9.113 #1",
+        "PC is at ring_put+0xd8/0xe4",
+        "Call trace:",
+        "[ffffff80201c7800+  32][<ffffff80091f0e2c>] ring_put+0xd8/0xe4 [sensor]",
+        "[ffffff80201c7820+  96][<ffffff8009086334>] sensor_work+0xac/0x2b4 [sensor]",
+    ]
+    fault = the_fault("\n".join(f"[ 6020.{at:06d}@{at % 4}] {said}" for at, said in enumerate(lines)))
+    assert (fault.code, fault.line.clock, fault.release) == ("OOPS", 6020.000001, "4.9.113")
+    assert stack(fault) == ["kernel!ring_put", "sensor!ring_put", "sensor!sensor_work"]
