@@ -38,6 +38,7 @@ from ingest.formats.pod_text import POD_TEXT
 from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
+from ingest.formats.reporter_json import REPORTER_JSON
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
@@ -77,6 +78,7 @@ FORMATS: tuple[Document | Log, ...] = (
     CASREP,
     NODE_REPORT,
     DOTNET_REPORT,
+    REPORTER_JSON,
     ERLANG_DUMP,
     APPORT,
     APPLE_REPORT,

@@ -38,6 +38,7 @@ from ingest.formats.pod_text import POD_TEXT
 from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG
+from ingest.formats.reporter_json import REPORTER_JSON
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
@@ -82,6 +83,7 @@ from tests.ingest.formats import (
     test_pods,
     test_problem_text,
     test_program_logs,
+    test_reporter_json,
     test_sanitizer,
     test_sentry_api,
     test_server_faults,
@@ -162,6 +164,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
     NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError", processId=43)},
     DOTNET_REPORT: {"thrown": test_dotnet_report.THROWN},
+    REPORTER_JSON: {name: _json(said, 1) for name, said in test_reporter_json.REPORTS.items()},
     ERLANG_DUMP: {"dump": test_erlang.DUMP.encode()},
     APPORT: {
         name: said.encode()
