@@ -8,6 +8,7 @@ from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
+from ingest.formats.apport_log import APPORT_LOG
 from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
@@ -101,6 +102,7 @@ FORMATS: tuple[Document | Log, ...] = (
     BESIDE_KERNEL,
     SANITIZER,
     FUZZ_REPORTS,
+    APPORT_LOG,
     PYTHON_LOG,
     POD_TEXT,
     KERNEL_FILE,

@@ -8,6 +8,7 @@ from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
+from ingest.formats.apport_log import APPORT_LOG
 from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
@@ -57,6 +58,7 @@ from tests.ingest.formats import (
     test_apple_report,
     test_apple_text,
     test_apport,
+    test_apport_log,
     test_beside_kernel,
     test_casr,
     test_caught_signals,
@@ -227,6 +229,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "worker": f"{test_workers.STARTED}{test_workers.LINES['nginx']}\n".encode(),
     },
     FUZZ_REPORTS: {"filed": test_fuzz_reports.FILED.encode(), "saved": test_fuzz_reports.SAVED.encode()},
+    APPORT_LOG: {"old": test_apport_log.OLD.encode(), "new": test_apport_log.NEW.encode()},
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     POD_TEXT: {"described": test_pod_text.DESCRIBED.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
