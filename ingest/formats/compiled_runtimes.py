@@ -42,7 +42,7 @@ _CRYSTAL_STEP = re.compile(
     r"\[0x[0-9a-f]{4,16}\] (?P<function>\S.{0,1000}?) \+\d{1,19}(?: in (?P<module>\S{1,300}))?\s*$"
 )
 _CRYSTAL_HANDLER = re.compile(r"[*~]?(?:Exception::CallStack|Crystal::System::Signal|procProc)")
-_NIM = re.compile(r"Traceback \(most recent call last\)")
+_NIM = re.compile(r"Traceback \(most recent call last(?:, using override)?\)")
 _NIM_STEP = re.compile(r"(?P<path>\S{1,300}\.nim)\((?P<line>\d{1,9})\) (?P<function>\S{1,200})\s*$")
 _NIM_END = re.compile(
     r"(?P<signal>SIGSEGV|SIGABRT|SIGFPE|SIGILL|SIGBUS): [A-Z]"
@@ -51,7 +51,7 @@ _NIM_END = re.compile(
 _NIMS = re.compile(rf"{_NIM_STEP.pattern}|{_NIM_END.pattern}")
 # What a head has in it.
 MARKS = ("SegfaultHandler caught ", "= CRASH =", "Uncaught Kotlin exception: ", "Invalid memory access (signal ",
-         "Traceback (most recent call last)")  # fmt: skip
+         "Traceback (most recent call last)", "Traceback (most recent call last, using override)")  # fmt: skip
 
 _Told = tuple[str | None, str, Sequence[str]]
 

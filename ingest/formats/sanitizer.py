@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from ingest.formats import caught_signals, jvm, uncaught
+from ingest.formats import caught_signals, handler_reports, jvm, uncaught
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import at_fault, telling
 from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
@@ -63,7 +63,7 @@ def _recognises(head: Head) -> bool:
         if report is None or _is_of_system(line, report):
             continue
         proof = report.proof
-        if proof is None or any(map(proof.match, map(report.said, lines[at + 1 : at + _UNTIL_STACK]))):
+        if proof is None or any(map(proof.match, map(report.said, lines[at + 1 : at + _until_stack(report)]))):
             return True
     return False
 
@@ -185,6 +185,8 @@ def _ends(first: Report, then: Report) -> bool:
     """Whether a process's own handler of the signal, or Python's, tells how what was told before it ended."""
     if _SIGNAL_TOLD in first.message and then.message.startswith(_PYTHONS_FAULT):
         return True
+    if first.code == "panic" and then.message.startswith(heads.RUST_ITSELF):
+        return then.number - first.number - len(first.lines) <= _UNTIL_STACK
     is_next = first.code == "Assertion failed" and then.number - first.number <= _NEXT
     return is_next and then.thrown is not None and then.thrown.told(then.lines)[0] == "SIGABRT"
 
@@ -224,7 +226,11 @@ def _is_over(report: Report, line: str) -> bool:
     # Go, V8 and Node write a blank line between the head of a stack and its frames.
     if report.has_stack and not line.strip() and not _STACK_HEAD.match(report.lines[-1]):
         return True
-    return len(report.lines) >= (_most_lines(report) if report.has_stack else _UNTIL_STACK)
+    return len(report.lines) >= (_most_lines(report) if report.has_stack else _until_stack(report))
+
+
+def _until_stack(report: Report) -> int:
+    return (report.thrown.until if report.thrown is not None else None) or _UNTIL_STACK
 
 
 def _most_lines(report: Report) -> int:
@@ -257,13 +263,15 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
     if report.thrown is not None:
         name, message, _ = report.thrown.told(report.lines)
         code = name or "uncaught exception"
-    host_id = records.host_id((host,))
+    told_host, release = handler_reports.system_of(report.thrown, report.lines)
+    host_id = records.host_id((host, told_host))
     records.crash(
         crash_id=name_of(host_id or "", *((at,) if at else ()), *report.known_by),
         host_id=host_id,
         occurred_at=at,
         time_quality="log" if at else None,
         os_type=of_output(report.lines),
+        os_version=release,
         domain="hang" if _HANG.fullmatch(code) else "user",
         code=text(code, _LONGEST_CODE),
         **at_fault(frames, code="SIGABRT" if report.aborts else None),

@@ -48,7 +48,8 @@ GOROUTINE = re.compile(  # or what Go prints before them
 _OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
 RUST = re.compile(r"thread '(?:main|<main>|(?P<other><unnamed>))'(?: \(\d+\))? panicked at (?P<what>\S.*)")
 FUZZED = re.compile(r"==\d{1,10}== ERROR: libFuzzer: deadly signal")  # whose harness lets no panic go on
-_RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
+RUST_ITSELF = "fatal runtime error: "
+_RUST_ITSELF = re.compile(rf"(?P<what>{RUST_ITSELF}[A-Za-z][^\n]{{2,100}}?)(?:, aborting)?\s*$")
 RUST_MEMORY = re.compile(r"(?P<what>memory allocation of \d{1,20} bytes failed)\s*$")
 SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
@@ -119,7 +120,7 @@ HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, G
           NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT,
           HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
-          _RUST_STACK, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
+          _RUST_ITSELF, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
 _MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:",

@@ -113,6 +113,7 @@ class Form:
         between: lines between its stacks or parts of a stack, which do not end it.
         again: a line whose ``same`` tells whether another report is of the same crash.
         aborts: whether SIGABRT then ends the process.
+        until: most lines from the head to the proof; None for as many as most have.
     """
 
     head: re.Pattern[str]
@@ -121,6 +122,7 @@ class Form:
     between: re.Pattern[str] | None = None
     again: re.Pattern[str] | None = None
     aborts: bool = False
+    until: int | None = None
 
 
 def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:

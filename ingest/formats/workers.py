@@ -90,6 +90,9 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # cargo, of what it ran
         rf".{{0,100}}process didn't exit successfully: `(?P<path>[^`\s]{{1,300}})(?: [^`]{{0,2000}})?` "
         rf"\((?:signal: \d{{1,2}}, {_SIGNAL}: .{{1,60}}|exit code: (?P<code>0x[cC][0-9a-fA-F]{{7}}), \w{{1,60}})\).*")),
+    (None, re.compile(  # Visual Studio
+        rf".{{0,60}}The program '\[{_PID}\] {_NAME}(?:: Native)?' has exited with code -?\d{{1,10}} "
+        rf"\((?P<code>0x[cC][0-9a-fA-F]{{7}})\).*")),
     (None, re.compile(  # fish, which marks the command as the language does
         rf"(?:fish: )?(?:Job \d{{1,9}}, )?[\"'“‘«]{_NAME}(?: .{{0,2000}})?[\"'”’»] "
         rf"terminated by signal {_SIGNAL} \(.*")),
@@ -104,7 +107,8 @@ MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed b
          "exited with error: signal: ", "] terminated with signal ",
          "preauth child terminated by", "terminated by signal [", "crashed on signal ", "exited due to segmentation",
          " exited by a signal ", "get unexpected signal ", "ProFTPD terminating",
-         "Process aborted! signo=", "zsh: ", "(core dumped)", "didn't exit successfully: ")  # fmt: skip
+         "Process aborted! signo=", "zsh: ", "(core dumped)", "didn't exit successfully: ",
+         "' has exited with code -")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -79,3 +79,18 @@ def test_a_runtime_tells_the_fault_and_its_stack(said, code, module, functions):
 def test_dart_tells_the_system():
     [found] = crashes_of(SANITIZER, DART.replace("os=linux", "os=macos").encode())
     assert found["os_type"] == "darwin"
+
+
+def test_rust_that_cannot_begin_a_panic_ends_the_process_and_nim_says_the_same():
+    said = (
+        "thread '<unnamed>' panicked at src/queue.rs:41:9:\nno queue\n"
+        "fatal runtime error: failed to initiate panic, error 5, aborting\n"
+        "Traceback (most recent call last, using override)\n/src/relay.nim(12) relay\nSIGABRT: Abnormal termination.\n"
+    )
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert crash["code"] == "fatal runtime error: failed to initiate panic, error 5"
+    main = said.replace("<unnamed>", "main").partition("Traceback")[0]
+    (crash,) = crashes_of(SANITIZER, main.encode())
+    assert crash["code"] == "panic"
+    (alone,) = crashes_of(SANITIZER, NIM.replace("last)", "last, using override)").encode())
+    assert alone["code"] == crashes_of(SANITIZER, NIM.encode())[0]["code"]
