@@ -4,7 +4,7 @@ ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun
 and Swift's checks.
 Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``, those of compiled languages in
 ``compiled_runtimes``, of daemons in ``daemon_faults``, of programs of science in ``science_faults``, of handlers that
-many programs share in ``handler_reports``.
+many programs share in ``handler_reports``, of single programs in ``program_handlers``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from collections.abc import Sequence
 from itertools import dropwhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import compiled_runtimes, daemon_faults, handler_reports, science_faults, storage_faults
+from ingest.formats import (
+    compiled_runtimes,
+    daemon_faults,
+    handler_reports,
+    program_handlers,
+    science_faults,
+    storage_faults,
+)
 from ingest.formats.caught_signals import Told, below_handler, numbered
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
@@ -92,7 +99,8 @@ MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:",
          ".swift", ": internal error: ",
          "terminating because of fatal exception ",
          *storage_faults.MARKS, *compiled_runtimes.MARKS, *daemon_faults.MARKS,
-         *science_faults.MARKS, *handler_reports.MARKS)  # fmt: skip
+         *science_faults.MARKS, *handler_reports.MARKS,
+         *program_handlers.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -184,6 +192,7 @@ FORMS = (
     *daemon_faults.FORMS,
     *science_faults.FORMS,
     *handler_reports.FORMS,
+    *program_handlers.FORMS,
 )
 
 

@@ -16,7 +16,7 @@ _CALL = re.compile(
 _JAVA_LOADER = re.compile(r"(?:[\w.\-]*(?:@[\w.\-+]+)?/){1,3}")
 _JAVA_LAMBDA = re.compile(r"(\$\$Lambda)[$/][\w$/]*")
 _JAVA_PLACE = re.compile(r"(?:[^\d\s:/\\][^:/\\]*)?:\d{1,9}")
-_JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\])?")
+_JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\](?: \{re:[^{}]*\})?)?")  # which files changed a class as it was loaded
 _GENERICS = re.compile(r"\[[^\[\]]*\]")
 _TYPE = re.compile(  # some of those of which .NET leaves out the place, or any with one
     r"(?:[A-Z]\w{0,100}(?:[.+]\w{1,100}){1,20}(?:`\d)?(?:<.{1,500}>)?"

@@ -26,7 +26,8 @@ _UNHANDLED = (  # as .NET Framework says it in the language of the system
     "未经处理的异常", "未處理的例外狀況", "ハンドルされていない例外", "처리되지 않은 예외",
 )  # fmt: skip
 _NET = re.compile(
-    rf"(?:Unhandled [Ee]xception[.:]|(?:{'|'.join(_UNHANDLED)})\s?[:：])\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
+    rf"(?:Unhandled [Ee]xception[.:](?! [ce][0-9a-f]{{7}}$)|(?:{'|'.join(_UNHANDLED)})\s?[:：])"
+    rf"\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
 )
 _MONO = re.compile(rf"\[ERROR\] FATAL UNHANDLED EXCEPTION: {{0,3}}(?P<name>{_NAME})(?:: .*)?")
 _NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|0x[0-9A-F]{{8}})\b")

@@ -23,6 +23,9 @@ _ANY_WORD = f"(?i:{'|'.join(map(re.escape, _WORDS))})"
 WORD = rf"(?P<word>{_ANY_WORD})"
 _SIGNAL = r"(?P<signal>SIG[A-Z]{2,6})"
 _NUMBER = r"signal (?P<number>\d{1,2})\b"
+_STATUS = (
+    r"(?P<status>-?\d{1,10})"  # of a process: a signal below 0 or above 128, or what Windows gives for an exception
+)
 _PID = r"(?P<pid>\d{1,10})"
 _NAME = r"(?P<name>[\w.@:+/-]{1,200})"
 # Each with the program, where the line does not name it; ``name`` in a line may be a path.
@@ -93,22 +96,36 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # Visual Studio
         rf".{{0,60}}The program '\[{_PID}\] {_NAME}(?:: Native)?' has exited with code -?\d{{1,10}} "
         rf"\((?P<code>0x[cC][0-9a-fA-F]{{7}})\).*")),
+    (None, re.compile(  # ROS
+        rf"(?:.{{0,60}} )?\[(?P<numbered>[\w.@/-]{{1,200}})-\d{{1,6}}\]:? process has died "
+        rf"\[pid {_PID}, exit code {_STATUS}, cmd .*")),
+    (None, re.compile(  # docker compose, which ended a container for a fault of its program
+        rf"(?:.{{0,60}} )?(?=[A-Za-z]){_NAME} exited with code {_STATUS}(?: \(restarting\))?")),
+    (None, re.compile(rf".{{0,200}}\bDataLoader worker \(pid {_PID}\) is killed by signal: {WORD}\..{{0,200}}")),
+    (None, re.compile(  # Electron, as programs that are built with it log it
+        rf".{{0,200}}\b(?:(?P<kind>\w{{2,30}}) process gone \(reason: crashed, code: {_STATUS}\)"
+        rf"|type: (?P<type>\w{{2,30}}), pid: {_PID}\]: crashed with code (?P<other>-?\d{{1,10}}) and reason "
+        r"'crashed').*")),
+    ("vim", re.compile(r"(?P<of>N?[Vv]im): Caught deadly signal '?(?:SIG)?(?P<short>SEGV|ABRT|BUS|FPE|ILL)'?")),
     (None, re.compile(  # fish, which marks the command as the language does
         rf"(?:fish: )?(?:Job \d{{1,9}}, )?[\"'“‘«]{_NAME}(?: .{{0,2000}})?[\"'”’»] "
         rf"terminated by signal {_SIGNAL} \(.*")),
 )  # fmt: skip
+_EXCEPTIONS = range(0xC0000000, 0xD0000000)
+_FATAL_NUMBERS = (4, 5, 6, 7, 8, 11)
 _SAID = ("word", "of_job", "of_bash")  # where a word tells the signal
 _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
 # What a line has in it.
 MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed by signal ", "Worker (pid:",
-         " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
+         " exited with 'signal ", " (terminated by SIG", " via signal [SIG",
          "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
          ": line ", " terminated by signal SIG", "srun: error: ", " Negsignal.SIG", " failed (exitcode: -",
          "exited with error: signal: ", "] terminated with signal ",
          "preauth child terminated by", "terminated by signal [", "crashed on signal ", "exited due to segmentation",
          " exited by a signal ", "get unexpected signal ", "ProFTPD terminating",
          "Process aborted! signo=", "zsh: ", "(core dumped)", "didn't exit successfully: ",
-         "' has exited with code -")  # fmt: skip
+         "' has exited with code -", " process has died [pid ", " is killed by signal: ", "exited with code ",
+         "reason: crashed, code: ", " and reason 'crashed'", "Caught deadly signal ")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,6 +146,15 @@ def signal_of(word: str) -> str | None:
     return _WORDS.get(word.strip().lower())
 
 
+def of_status(status: str) -> str:
+    """The signal, or the code of an exception, by how a process ended; empty if neither ended it."""
+    number = int(status)
+    if number in _EXCEPTIONS or number + (1 << 32) in _EXCEPTIONS:
+        return f"{number & 0xFFFFFFFF:#x}"
+    signal = -number if number < 0 else number - 128
+    return canonical_code(str(signal), "linux") if signal in _FATAL_NUMBERS else ""
+
+
 def ended(said: str) -> Ended | None:
     """The end of a process that a line tells of; None if a fault did not end it."""
     for program, form in _FORMS:
@@ -137,10 +163,12 @@ def ended(said: str) -> Ended | None:
             word = next((one for name in _SAID if (one := told.get(name))), "")
             number = told.get("number")
             signal = canonical_code(number, "linux") if number else told.get("signal") or ""
+            status = told.get("status") or told.get("other")
+            signal = f"SIG{told['short']}" if told.get("short") else of_status(status) if status else signal
             code = told.get("code") or signal_of(word) or signal
-            name = (base_name(told.get("name") or told.get("path")) or "").partition(":")[
-                0
-            ] or program  # without its number
+            path = base_name(told.get("name") or told.get("path") or told.get("numbered"))
+            path = path or told.get("kind") or told.get("type")
+            name = (path or "").partition(":")[0] or program  # without its number
             if code not in FATAL and not code.startswith("0x"):
                 return None
             return Ended(code, None if name == _FROM_MONITOR else name, told.get("pid"))

@@ -331,3 +331,60 @@ def test_php_fpm_may_tell_the_place_in_its_source():
     found = ended(f"{line} exited on signal 11 (SIGSEGV) after 3.5 seconds from start")
     assert found is not None
     assert (found.code, found.program, found.pid) == ("SIGSEGV", "php-fpm", "42")
+
+
+STATUSES = {
+    "ros": ("[relay-2] process has died [pid 78, exit code {}, cmd /opt/relay/bin/relay -e ode].", "relay", "78"),
+    "ros 2": ("[ERROR] [relay-1]: process has died [pid 78, exit code {}, cmd 'relay --ros-args'].", "relay", "78"),
+    "compose": ("relay-web-1 exited with code {}", "relay-web-1", None),
+    "compose's": ("relay_web_1 exited with code {} (restarting)", "relay_web_1", None),
+    "window": (
+        "2024-07-19 04:10:03.123 [error] CodeWindow: renderer process gone (reason: crashed, code: {})",
+        "renderer",
+        None,
+    ),
+    "utility": (
+        "[main 2024-07-19T04:10:03.123Z] [UtilityProcess id: 1, type: extensionHost, pid: 78]: crashed with code {} "
+        "and reason 'crashed'",
+        "extensionHost",
+        "78",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [
+        ("139", ["SIGSEGV"]), ("-6", ["SIGABRT"]), ("-1073741819", ["0xc0000005"]), ("3221225477", ["0xc0000005"]),
+        ("0", []), ("1", []), ("137", []), ("-15", []), ("255", []), ("-1", []),
+    ],
+)  # fmt: skip
+def test_a_status_tells_how_a_process_ended(name, status, codes):
+    line, module, pid = STATUSES[name]
+    log = f"starting\n{line.format(status)}\ngoes on\n".encode()
+    found = crashes_of(SANITIZER, log)
+    assert [crash["code"] for crash in found] == codes
+    assert (format_of(head(log)) is SANITIZER) == bool(codes)
+    for crash in found:
+        assert (crash["module"], crash["tags"].get("pid")) == (module, pid)
+        assert crash["os_type"] == ("windows" if codes == ["0xc0000005"] else "linux")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "module", "pid"),
+    [
+        ("RuntimeError: DataLoader worker (pid 78) is killed by signal: Segmentation fault. ", "SIGSEGV", None, "78"),
+        ("Vim: Caught deadly signal SEGV", "SIGSEGV", "vim", None),
+        ("Nvim: Caught deadly signal 'SIGABRT'", "SIGABRT", "vim", None),
+    ],
+)
+def test_what_tells_the_signal_in_a_word_of_its_own(said, code, module, pid):
+    (crash,) = crashes_of(SANITIZER, f"{said}\n".encode())
+    assert (crash["code"], crash.get("module"), crash["tags"].get("pid")) == (code, module, pid)
+    assert (
+        crashes_of(
+            SANITIZER, b"DataLoader worker (pid 78) is killed by signal: Killed.\nVim: Caught deadly signal TERM\n"
+        )
+        == []
+    )
