@@ -31,7 +31,8 @@ _OPENED = re.compile(r"Loading Dump File \[(?P<path>[^\]]{1,500})\]")
 _VALUE = re.compile(
     r"(?P<name>BUGCHECK_CODE|BUGCHECK_P[1-4]|BUGCHECK_STR|EXCEPTION_CODE|EXCEPTION_CODE_STR|PROCESS_NAME|MODULE_NAME"
     r"|IMAGE_NAME|IMAGE_VERSION|FAILURE_BUCKET_ID|BUCKET_ID|PRIMARY_PROBLEM_CLASS|DEFAULT_BUCKET_ID|SYMBOL_NAME"
-    r"|OS_VERSION|BUILD_VERSION_STRING|System Uptime|Machine Name|Debug session time|Arg[1-4]|ExceptionCode)"
+    r"|OS_VERSION|BUILD_VERSION_STRING|System Uptime|Machine Name|Debug session time|Arg[1-4]|ExceptionCode"
+    r"|ExceptionAddress)"
     r":\s{0,40}(?P<value>\S.*)?"
 )
 _NAME = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{4,100}|Unknown bugcheck code) \((?P<code>[0-9a-fA-F]{1,8})\)")
@@ -44,6 +45,10 @@ _FATAL_LINE = re.compile(rf"^\s{{0,4}}{_FATAL.pattern}\s{{1,40}}\(0x[0-9a-fA-F`]
 _ARGUMENTS = re.compile(r"\((?P<arguments>0x[0-9a-fA-F`]{8,17}(?:, ?0x[0-9a-fA-F`]{8,17}){3})\)")
 _CAUSE = re.compile(r"Probably caused by ?: (?P<image>[^\s()]{1,100})(?: \((?: (?P<place>\S{1,300}) \))?.{0,500})?")
 _CODE_LINES = re.compile(r"^\s{0,4}BUGCHECK_CODE: {1,4}[0-9a-f]{1,8}\s{1,4}BUGCHECK_P1: {1,4}[0-9a-f]", re.MULTILINE)
+_EXCEPTION_LINES = re.compile(  # of a record alone, as .exr prints it
+    r"^\s{0,4}ExceptionAddress: [0-9a-f`]{8,17}[^\n]{0,600}\n\s{0,9}ExceptionCode: [ce][0-9a-f]{7}\b", re.MULTILINE
+)
+_RECORDS_PLACE = re.compile(r"[0-9a-f`]{8,17} \((?P<place>\S.{0,500}?)\)")
 _CAUSE_LINE = re.compile(r"^\s{0,4}Probably caused by ?: \S", re.MULTILINE)
 _SESSION = re.compile(
     r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)(?P<part>\.\d{1,6})? (?P<year>\d{4})"
@@ -61,7 +66,7 @@ _FRAME = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(
-    r"(?P<module>[\w.@-]{1,100}?)(?:!(?P<function>.{1,500}?)|(?P<offset>\+0x[0-9a-f]{1,12}))(?:\+0x[0-9a-f]{1,12})?"
+    r"(?P<module>[\w.@-]{1,100}?)(?:!(?P<function>.{1,500}?)|(?P<offset>\+0x0{0,4}[0-9a-f]{1,12}))(?:\+0x[0-9a-f]{1,16})?"
     r"(?: \[.{1,400}\])?\s*"
 )
 _REMARK = re.compile(r"\*{3}|(?:WARNING|ERROR): .*")  # within a stack, about its symbols
@@ -123,6 +128,8 @@ def _recognises(head: Head) -> bool:
     if _RECOGNISED.search(said) or _FATAL_LINE.search(said) or (_SURE.search(said) and _STACK.search(said)):
         return True
     if (_NAME_LINE.search(said) and _ARGUMENT_LINE.search(said)) or _CODE_LINES.search(said):
+        return True
+    if _EXCEPTION_LINES.search(said):
         return True
     return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
@@ -271,7 +278,8 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
     module, cause = said.get("MODULE_NAME"), said.get("cause", "")
     image = base_name(said.get("IMAGE_NAME") or (None if _KERNELS_FILE.fullmatch(cause) else cause))
     image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
-    faulting = analysis.faulting or ""
+    record = _RECORDS_PLACE.fullmatch(said.get("ExceptionAddress", ""))
+    faulting = analysis.faulting or (record["place"] if record else "")
     steps = analysis.frames or list(filter(None, [_placed(_with_offset(faulting))]))
     if not steps and (blamed_one := _placed(_with_offset(said.get("cause's place", "")))):
         steps, module = [blamed_one], module or (blamed_one[1] if blamed_one[1] != _KERNEL else None)

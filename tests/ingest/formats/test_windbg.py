@@ -439,3 +439,22 @@ def test_a_page_may_put_several_names_on_one_line():
 def test_without_a_stack_the_kernel_is_blamed_where_the_analysis_names_it():
     said = "Unknown bugcheck code (c000007b)\nArguments:\nArg1: 8ebab960\nMODULE_NAME: nt\nIMAGE_NAME:  ntkrpamp.exe\n"
     assert [crash["module"] for crash in crashes_of(FORMAT, said.encode())] == ["nt"]
+
+
+def test_a_record_of_an_exception_alone_tells_the_place():
+    said = (
+        "ExceptionAddress: 00007ffedc2dfd81 (relay!Queue::pop+0x0000000000000021)\n   ExceptionCode: c0000005 (Access "
+        "violation)\n  ExceptionFlags: 00000000\nNumberParameters: 2\n   Parameter[0]: 0000000000000000\n"
+        "Attempt to read from address 0000000000000008\n"
+    )
+    assert FORMAT.recognises(head(said.encode()))
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["code"], crash["domain"], crash["module"]) == ("0xc0000005", "user", "relay")
+    assert [frame["function"] for frame in crash["frames"]] == ["Queue::pop"]
+    stack = "00000010`922ffc00 00007ff7`9415119d     : 0000019d`00000000 00007ffe`dc357410 : queue+0x1afd81\n"
+    (crash,) = crashes_of(FORMAT, f"{said}\nPROCESS_NAME:  relay.exe\nSTACK_TEXT:\n{stack}".encode())
+    assert (crash["module"], crash["module_offset"], crash["tags"]["process"]) == ("queue", 0x1AFD81, "relay.exe")
+    (crash,) = crashes_of(FORMAT, said.replace("relay!Queue::pop+0x", "relay+0x").encode())
+    assert (crash["module"], crash["module_offset"]) == ("relay", 0x21)
+    stopped = said.replace("c0000005 (Access violation)", "80000003 (Break instruction exception)")
+    assert not FORMAT.recognises(head(stopped.encode()))
