@@ -1,4 +1,4 @@
-"""JSON output of minidump-stackwalk: of rust-minidump, of older ones, and of Socorro, which contains one.
+"""JSON output of minidump-stackwalk: of rust-minidump, of older ones, and of Socorro and Firefox, which contain one.
 
 It has no host and, except with Socorro, no time. A dump that a program requested while it ran on is no crash.
 """
@@ -125,7 +125,7 @@ def _recognises(head: Head) -> bool:
 
 def _read(data: bytes, told: Told) -> Records:
     document = mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
-    dump = mapping(document.get("json_dump")) or document
+    dump = mapping(document.get("json_dump")) or mapping(document.get("StackTraces")) or document
     if not isinstance(dump.get("crash_info"), dict):
         raise Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")
     records = Records(told)
@@ -147,13 +147,13 @@ def _walked(document: Mapping[str, Any], dump: Mapping[str, Any]) -> Walked:
         code=text(crash.get("type")),
         system=text(system.get("os")),
         system_version=text(system.get("os_ver")),
-        frames=list(islice(_frames(thread), MOST_FRAMES)),
+        frames=list(islice(_frames(thread, modules), MOST_FRAMES)),
         versions=_module_versions(modules),
         identity=_identity(dump, crash, thread, modules),
         tags={
             "exe": base_name(modules[main].get("filename")) if main is not None and main < len(modules) else None,
             "pid": dump.get("pid"),
-            "message": crash.get("assertion") or _message_of_mac(dump),
+            "message": crash.get("assertion") or document.get("MozCrashReason") or _message_of_mac(dump),
             "address": crash.get("address"),
             "thread": thread.get("thread_name"),
             "cpu": system.get("cpu_arch"),
@@ -173,10 +173,14 @@ def _thread(dump: Mapping[str, Any], crash: Mapping[str, Any]) -> Mapping[str, A
     return mapping(threads[at]) if at is not None and at < len(threads) else thread
 
 
-def _frames(thread: Mapping[str, Any]) -> Iterator[Frame]:
+def _frames(thread: Mapping[str, Any], modules: Sequence[Mapping[str, Any]]) -> Iterator[Frame]:
     for one in map(mapping, sequence(thread.get("frames"))):
         module = base_name(one.get("module"))
         offset = whole(one.get("module_offset")) if module else None
+        if (at := whole(one.get("module_index"))) is not None and at < len(modules):  # Firefox, without symbols
+            module = base_name(modules[at].get("filename"))
+            ip, base = whole(one.get("ip")), whole(modules[at].get("base_addr"))
+            offset = ip - base if module and ip is not None and base is not None and ip >= base else None
         for inlined in sequence(one.get("inlines")):  # innermost first, all at the same place
             yield Frame(module, _function(mapping(inlined).get("function")), offset)
         yield Frame(module, _function(one.get("function")), offset)
@@ -213,8 +217,8 @@ def _message_of_mac(dump: Mapping[str, Any]) -> str | None:
 
 
 def _time(document: Mapping[str, Any]) -> str | None:
-    """The time in Socorro's document, by the client's clock."""
-    if (at := whole(document.get("crash_time"))) is not None:
+    """The time in Socorro's document, or in what Firefox keeps beside a dump, by the client's clock."""
+    if (at := whole(document.get("crash_time") or document.get("CrashTime"))) is not None:
         return time_of(at, unit=1)
     return time_of(text(document.get("client_crash_date")))
 

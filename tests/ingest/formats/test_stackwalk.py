@@ -379,3 +379,36 @@ def test_a_remark_needs_no_mark(remark):
     said = f"Crash reason:  SIGSEGV /SEGV_MAPERR    why\nCrash address: 0x0\n\nThread 0 (crashed){remark}\n"
     [crash] = crashes_of(TEXT, f"{said} 0  librelay.so + 0x16260{remark}\n    rip = 0x1\n".encode())
     assert (crash["code"], crash["module"]) == ("SIGSEGV", "librelay.so")
+
+
+def test_firefox_keeps_a_report_beside_the_dump_whose_frames_name_no_module():
+    extra = {
+        "ProductName": "Relay",
+        "CrashTime": "1795608000",
+        "MozCrashReason": "MOZ_RELEASE_ASSERT(queue)",
+        "StackTraces": {
+            "status": "OK",
+            "crash_info": {"type": "SIGSEGV", "address": "0x8", "crashing_thread": 1},
+            "main_module": 0,
+            "modules": [
+                {"base_addr": "0x400000", "end_addr": "0x500000", "filename": "relay"},
+                {"base_addr": "0x7f0000", "end_addr": "0x7f9000", "filename": "libqueue.so", "version": "4.2"},
+            ],
+            "threads": [
+                {"frames": []},
+                {"frames": [
+                    {"module_index": 1, "trust": "context", "ip": "0x7f1234"},
+                    {"module_index": 9, "trust": "cfi", "ip": "0x401234"},
+                    {"trust": "scan", "ip": "0x1"},
+                    {"module_index": 0, "trust": "cfi", "ip": "0x1"},
+                ]},
+            ],
+        },
+    }  # fmt: skip
+    data = json.dumps(extra).encode()
+    assert JSON.recognises(head(data))
+    (crash,) = crashes_of(JSON, data)
+    assert (crash["code"], crash["os_type"], crash["occurred_at"]) == ("SIGSEGV", "linux", "2026-11-25T12:00:00Z")
+    assert (crash["module"], crash["module_offset"], crash["module_version"]) == ("libqueue.so", 0x1234, "4.2")
+    assert [frame.get("module") for frame in crash["frames"]] == ["libqueue.so", None, None, "relay"]
+    assert (crash["tags"]["exe"], crash["tags"]["message"]) == ("relay", "MOZ_RELEASE_ASSERT(queue)")
