@@ -43,6 +43,7 @@ from ingest.formats.reporter_json import REPORTER_JSON
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
+from ingest.formats.service_managers import LAUNCHD_LOG, SYSTEMCTL
 from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
@@ -105,7 +106,9 @@ FORMATS: tuple[Document | Log, ...] = (
     APPORT_LOG,
     PYTHON_LOG,
     POD_TEXT,
+    LAUNCHD_LOG,
     KERNEL_FILE,
+    SYSTEMCTL,
 )
 
 

@@ -43,6 +43,7 @@ from ingest.formats.reporter_json import REPORTER_JSON
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
+from ingest.formats.service_managers import LAUNCHD_LOG, SYSTEMCTL
 from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
@@ -89,6 +90,7 @@ from tests.ingest.formats import (
     test_sanitizer,
     test_sentry_api,
     test_server_faults,
+    test_service_managers,
     test_shipped_logs,
     test_stackwalk,
     test_tombstone,
@@ -232,7 +234,9 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     APPORT_LOG: {"old": test_apport_log.OLD.encode(), "new": test_apport_log.NEW.encode()},
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     POD_TEXT: {"described": test_pod_text.DESCRIBED.encode()},
+    LAUNCHD_LOG: {"old": test_service_managers.OLD.encode(), "new": test_service_managers.NEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
+    SYSTEMCTL: {"state": test_service_managers.STATE.encode()},
 }
 EACH = [(format, name, data) for format, files in FILES.items() for name, data in files.items()]
 IDS = [f"{format.title}: {name}" for format, name, _ in EACH]
