@@ -28,7 +28,7 @@ _GDB = re.compile(
     r"|(?:Thread \d{1,6}(?: \"[^\"]{1,64}\")?|Program) received signal(?! SIGTRAP)) (?P<code>SIG[A-Z0-9]{2,8}), "
 )
 # A stack that people asked for, of which they left out what gdb says as it stops.
-_ASKED = re.compile(r"\(gdb\) ?(?:bt|where|backtrace)\b.{0,40}")
+_ASKED = re.compile(r"\((?:gdb|rr)\) ?(?:bt|where|backtrace)\b.{0,40}")
 _NUMBER = r"\b(?:sig|signo|signum|signal|sig_num)=(?P<number>\d{1,2})\b"  # an argument of a handler
 _HANDLED = re.compile(rf"#\d{{1,3}} {{1,2}}\S.{{0,200}}?\(.{{0,200}}?{_NUMBER}")
 _LLDB = re.compile(r"\*? ?thread #\d{1,6}.{0,300}?, stop reason = (?P<why>.{1,300})")

@@ -66,9 +66,14 @@ _LISTED_STEP = re.compile(
     re.IGNORECASE,
 )
 _LISTEDS = re.compile(r"(?!\s{0,8}(?:Exception code:|=+ Register))", re.IGNORECASE)
+_GUARDED = re.compile(r"\*\*\* GWP-ASan detected a memory error \*\*\*")  # as LLVM's own prints it
+_GUARDED_WHAT = re.compile(
+    r"(?P<what>[A-Z][A-Za-z() ]{3,40}?) (?:occurred when trying to free memory )?at 0x[0-9a-f]{1,16} "
+)
+_GUARDED_STEP = re.compile(r"\s{0,4}#\d{1,4} (?P<step>(?:0x[0-9a-f]{1,16} in )?\S.{0,1500}?)\s*$")
 # What a head has in it.
 MARKS = ("Stack trace (most recent call last)", " received signal ", "Unhandled exception at ",
-         "Unhandled exception thrown at ", "xception code: ", "xception Code: ")  # fmt: skip
+         "Unhandled exception thrown at ", "xception code: ", "xception Code: ", "*** GWP-ASan detected ")  # fmt: skip
 
 
 def _of_backward(lines: Sequence[str]) -> _Told:
@@ -95,6 +100,13 @@ def _of_received(lines: Sequence[str]) -> _Told:
         own += 1
     code = canonical_code(head["number"], "linux") if head else None
     return code, lines[0].strip(), written(_received(step, lines[at + 1 : at + 2]) for at, step in found[own:])
+
+
+def _of_guarded(lines: Sequence[str]) -> _Told:
+    """The stack of the access; behind a blank line come those that allocated and freed the memory."""
+    told = next((found for line in lines if (found := _GUARDED_WHAT.match(line))), None)
+    steps = [found["step"] for line in lines if (found := _GUARDED_STEP.match(line))]
+    return f"GWP-ASan: {told['what']}" if told else None, told.string.strip() if told else lines[0].strip(), steps
 
 
 def system_of(form: Form | None, lines: Sequence[str]) -> tuple[str | None, str | None]:
@@ -142,5 +154,6 @@ FORMS = (
     Form(_BACKWARD, _BACKWARD_END, _of_backward, _BACKWARDS, until=_MOST_OF_STACK),
     Form(_RECEIVED, _RECEIVED_STEP, _of_received, _RECEIVEDS, until=_MOST_OF_SYSTEM),
     Form(_STOPPED, None, _of_stopped),
+    Form(_GUARDED, _GUARDED_WHAT, _of_guarded, _GUARDED_STEP),
     Form(_LISTED, _PLACE, _of_listed, _LISTEDS),
 )

@@ -4,6 +4,7 @@ The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what 
 and pages of fuzzers have ``|`` before their lines.
 A command stands before the JSON that it printed. Terminals colour what they show, logs of builds have a time before
 each line, and copies from a page a blank line behind each, or ``>`` before the first line of a paragraph alone.
+Pages write ``&lt;`` for ``<``.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
 """
@@ -37,6 +38,12 @@ _STAMP = re.compile(  # also a container's name
 )
 _OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}(?:@\d{1,4})?\]")
 _LEAST_SPACED = 6
+_ENTITY = re.compile(rb"&(?:lt|gt|quot|amp|nbsp|#39|#x27);")
+_ENTITIES = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&amp;": b"&", b"&nbsp;": b" "}  # others are of quotes
+_TAG = re.compile(
+    rb"&lt;[?!/]?(?:Event|xml)\b|<[A-Za-z/!?]|\A\s{0,99}[{\[<]"
+)  # text that is marked up, whatever it has
+_BRACKETS = (b"&lt;", b"&gt;")
 _TOGETHER = re.compile(rb"^[^\S\n]*+\S[^\n]*+\n[^\S\n]*+\S", re.MULTILINE)
 _LAZY = re.compile(rb"^> ?\S[^\n]*\n(?=[ \t]{0,200}[^\s>])", re.MULTILINE)
 _QUOTE = b">"
@@ -91,6 +98,17 @@ def is_coloured(start: bytes) -> bool:
 def uncoloured(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A text without colours."""
     return (_COLOUR.sub(b"", line) + b"\n" for line in lines_in(blocks, _LONGEST_LINE))
+
+
+def is_escaped(start: bytes) -> bool:
+    """Whether a text was taken from a page's source."""
+    return all(one in start for one in _BRACKETS) and b"\0" not in start and _TAG.search(start) is None
+
+
+def unescaped(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without a page's names of characters."""
+    for line in lines_in(blocks, _LONGEST_LINE):
+        yield _ENTITY.sub(lambda found: _ENTITIES.get(found[0], b"'"), line) + b"\n"
 
 
 def is_spaced(start: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from functools import partial
@@ -129,6 +130,17 @@ def test_a_long_text_is_searched_in_little_time():
     assert time.process_time() - began < 1.0  # seen: 0.2 s
 
 
+def test_a_text_from_a_pages_source_has_the_same_crashes():
+    said = "==78==ERROR: AddressSanitizer: SEGV on unknown address 0x8\n    #0 0x4f1 in Queue<int>::pop() /q.cc:4:3\n"
+    data = html.escape(said).encode()
+    format, read = format_of(head(data), partial(iter, [data]))
+    assert format is SANITIZER
+    assert b"".join(read()) == said.encode()
+    marked_up = html.escape(said.replace("Queue", "<b>Queue</b>"), quote=False).encode().replace(b"&lt;b", b"<b")
+    _, read = format_of(head(marked_up), partial(iter, [marked_up]))
+    assert b"&lt;int&gt;" in b"".join(read())
+
+
 def test_what_is_before_a_break_is_read():
     def broken():
         yield b"> a\n" * 3
@@ -140,7 +152,18 @@ def test_what_is_before_a_break_is_read():
 
 def test_hostile_texts_take_little_time():
     began = time.process_time()
-    for piece in (b"\x1b[", b"\x1b[0m", b"> a\n", b"a\n\n", b"a.b ", b"04:10:02  ", b"\n\n", b"> \n ", b"[2024-07-19T"):
+    for piece in (
+        b"\x1b[",
+        b"\x1b[0m",
+        b"> a\n",
+        b"a\n\n",
+        b"a.b ",
+        b"04:10:02  ",
+        b"\n\n",
+        b"> \n ",
+        b"[2024-07-19T",
+        b"&lt;&gt;",
+    ):
         data = (piece * HEAD_BYTES)[:HEAD_BYTES]
         format_of(head(data), partial(iter, [data]))
     assert time.process_time() - began < 2.0  # seen: 0.6 s

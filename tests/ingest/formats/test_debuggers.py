@@ -105,7 +105,7 @@ ABORTED = """\
 """
 
 
-@pytest.mark.parametrize("asked", ["(gdb) bt", "(gdb)bt", "(gdb) where", "(gdb) bt full"])
+@pytest.mark.parametrize("asked", ["(gdb) bt", "(rr) bt", "(gdb)bt", "(gdb) where", "(gdb) bt full"])
 def test_a_stack_that_was_asked_for_tells_the_signal_by_who_reported_it(asked):
     said = f"This is what I see:\n```\n{asked}\n{ABORTED}```\n"
     assert FORMAT.recognises(head(said.encode()))

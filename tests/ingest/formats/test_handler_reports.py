@@ -95,6 +95,18 @@ Address   Frame     Logical addr  Module
 00401234  0012FF40  0001:00000234 C:\\relay\\worker.exe
 77E41234  0012FFC0  0001:00001234 C:\\WINDOWS\\kernel32.dll
 """
+GUARDED = """\
+*** GWP-ASan detected a memory error ***
+Use After Free at 0x7f1a2b3c4d50 (0 bytes into a 41-byte allocation at 0x7f1a2b3c4d50) by thread 78 here:
+  #0 ./relay(+0x1a2b) [0x55d0c1a2b3c4]
+  #1 ./relay(_ZN5relay3popEv+0x12) [0x55d0c1a2b3c5]
+
+0x7f1a2b3c4d50 was deallocated by thread 78 here:
+  #0 ./relay(+0x2a2b) [0x55d0c1a2b3c4]
+
+*** End GWP-ASan report ***
+Segmentation fault
+"""
 STOPPED = "Unhandled exception at 0x00007FF6A1B21234 {} relay.exe: 0xC0000005: Access violation reading location 0x8."
 EXITED = "The program '[321] relay.exe' has exited with code -1073741819 (0xc0000005) 'Access violation'."
 
@@ -163,8 +175,15 @@ def test_a_program_that_a_debugger_ran_ended_by_an_exception():
     assert not SANITIZER.recognises(head(EXITED.replace("-1073741819 (0xc0000005)", "-1 (0xffffffff)").encode()))
 
 
+def test_llvms_guard_of_memory_tells_the_stack_of_the_access():
+    crash = the_crash(GUARDED)
+    assert (crash["code"], crash["module"], crash["module_offset"]) == ("GWP-ASan: Use After Free", "relay", 0x1A2B)
+    assert functions(crash) == [("relay", None), ("relay", "_ZN5relay3popEv")]
+
+
 def test_each_head_has_a_mark():
     heads = (
+        GUARDED,
         BACKWARD,
         LISTED.split("\n", 3)[3],
         OLDER_LISTED,
