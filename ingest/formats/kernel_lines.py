@@ -35,7 +35,8 @@ _STAMP = re.compile(
     r"(?: (?P<zone>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)(?: [A-Z]{3,5})?)??"
     # Writer and host of the line, with the sender's address; or none, as with netconsole, or where people removed it.
     rf"(?:(?: \d{{1,3}}(?:\.\d{{1,3}}){{3}}(?= (?!{_FACILITY} )[\w.-]{{1,255}} ))?"
-    rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
+    rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} |\[\d{{1,10}}\.\d{{3,9}}[\]@])"  # a clock of many digits is no host
+    rf"(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"

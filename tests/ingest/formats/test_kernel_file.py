@@ -92,6 +92,13 @@ def test_what_stands_before_a_line_tells_whose_it_is_and_when_it_was_written(hea
     assert crash["uptime_s"] == 1234.567893
 
 
+@pytest.mark.parametrize("header", ["2024-07-19T04:10:02.25Z ", "Jul 19 04:10:02 ", "2024-07-19 04:10:02 "])
+def test_a_clock_without_blanks_in_its_brackets_is_no_host(header):
+    crash = the_crash(with_header(OLD_OOPS.replace("[ 1234.", "[123456."), header))
+    assert (crash["occurred_at"][5:10], crash["host_id"], crash["module"]) == ("07-19", "h-told", "sensor_lsm")
+    assert crash["uptime_s"] == 123456.567893
+
+
 def test_what_went_to_all_terminals_tells_its_host_and_time():
     said = [one if at < 4 else one.partition("] ")[2] for at, one in enumerate(OLD_OOPS.splitlines())]
     data = "".join(f"Message from syslogd@web-1 at Jul  9 04:10:02 ...\n kernel:{one}\n\n" for one in said).encode()
