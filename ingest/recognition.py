@@ -61,13 +61,15 @@ def format_within(start: bytes, opened: Opened) -> Document | Log | None:
 
 
 def _plain(data: bytes, opened: Opened) -> tuple[bytes, Opened]:
-    """A text in UTF-8, without colours and a page's names of characters, and without a blank line behind each."""
+    """A text in UTF-8, without colours, a page's blanks and names of characters, and a blank line behind each."""
     from ingest.formats import quoted
 
     if quoted.is_encoded(data):
         data, opened = _changed(quoted.in_utf8, data, opened)
     if quoted.is_coloured(data):
         data, opened = _changed(quoted.uncoloured, data, opened)
+    if quoted.is_fixed(data):
+        data, opened = _changed(quoted.unfixed, data, opened)
     if quoted.is_escaped(data):
         data, opened = _changed(quoted.unescaped, data, opened)
     if quoted.is_spaced(data):

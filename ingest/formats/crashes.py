@@ -46,6 +46,8 @@ _HOME = re.compile(
     re.IGNORECASE,
 )
 _MOST_WHOLE = 2**63 - 1
+_MOST_BEHIND_BYTES = 4000
+_FENCED = re.compile(rb"(?<=[}\]])\s{0,99}\n\s{0,9}(?:```|~~~)[^{}\[\]]*\Z")
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
 
 
@@ -262,9 +264,15 @@ def document_of(data: bytes, told: Told, *, code: str, what: str) -> Any:
     """
     told.check_document(len(data))
     try:
-        return parsed(data.removeprefix(codecs.BOM_UTF8))
+        return parsed(_without_fence(data.removeprefix(codecs.BOM_UTF8)))
     except NotJson as error:
         raise Unfit(code, f"{what} is no whole JSON document") from error
+
+
+def _without_fence(data: bytes) -> bytes:
+    """A document without Markdown's end of a block of code, and the prose behind it."""
+    fence = _FENCED.search(data, max(len(data) - _MOST_BEHIND_BYTES, 0))
+    return data if fence is None else data[: fence.start()]
 
 
 class Records:

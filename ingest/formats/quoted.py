@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from quopri import decodestring
 
 from ingest.formats.format import encoding_of
@@ -31,7 +31,9 @@ _COMMAND = re.compile(rb"(?:(?![\[{])[^\n]{0,1000}\n){1,8}(?=(?:\[\s{0,99})?\{\s
 _COLOUR = re.compile(rb"\x1b(?:\[[0-9;?]{0,30}[A-Za-z]|\(B)")
 _STAMPED_AMONG = 200  # lines, that are looked at
 _LEAST_STAMPED = 3
-_STAMP = re.compile(  # also a container's name
+_STAMP = re.compile(  # also a container's name, and that of a job and its step
+    rb"\[pod/[\w.-]{1,253}/[\w.-]{1,253}\] ?"
+    rb"|[^\t\n]{1,200}\t[^\t\n]{1,200}\t\xef?\xbb?\xbf?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z(?: |$)|"
     rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\]?(?:[ \t]|$)"
     rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
@@ -40,10 +42,15 @@ _OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{
 _LEAST_SPACED = 6
 _ENTITY = re.compile(rb"&(?:lt|gt|quot|amp|nbsp|#39|#x27);")
 _ENTITIES = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&amp;": b"&", b"&nbsp;": b" "}  # others are of quotes
+# Text that is marked up, whatever it has.
 _TAG = re.compile(
-    rb"&lt;[?!/]?(?:Event|xml)\b|<[A-Za-z/!?]|\A\s{0,99}[{\[<]"
-)  # text that is marked up, whatever it has
+    rb"&lt;[?!/]?(?:Event|xml)\b|<(?!/?(?:details|summary|pre|code|p|br|b)\b)[A-Za-z/!?]"
+    rb"|\A\s{0,99}(?:\{|<(?!/?(?:details|summary|pre|code|p|br|b)\b)|\[\s{0,9}[{\[\"])"
+)
 _BRACKETS = (b"&lt;", b"&gt;")
+_FIXED_BLANK = "\u00a0".encode()  # with which pages keep blanks; French has one before a colon
+_FIXED = re.compile(rb"(?:^|[ \t])\xc2\xa0|\xc2\xa0(?:[ \t]|\xc2\xa0)", re.MULTILINE)
+_LEAST_FIXED = 3
 _TOGETHER = re.compile(rb"^[^\S\n]*+\S[^\n]*+\n[^\S\n]*+\S", re.MULTILINE)
 _LAZY = re.compile(rb"^> ?\S[^\n]*\n(?=[ \t]{0,200}[^\s>])", re.MULTILINE)
 _QUOTE = b">"
@@ -102,13 +109,23 @@ def uncoloured(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def is_escaped(start: bytes) -> bool:
     """Whether a text was taken from a page's source."""
-    return all(one in start for one in _BRACKETS) and b"\0" not in start and _TAG.search(start) is None
+    return any(one in start for one in _BRACKETS) and b"\0" not in start and _TAG.search(start) is None
 
 
 def unescaped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A text without a page's names of characters."""
     for line in lines_in(blocks, _LONGEST_LINE):
         yield _ENTITY.sub(lambda found: _ENTITIES.get(found[0], b"'"), line) + b"\n"
+
+
+def is_fixed(start: bytes) -> bool:
+    """Whether a page put its own blanks where several stand together."""
+    return b"\0" not in start and sum(1 for _ in islice(_FIXED.finditer(start), _LEAST_FIXED)) == _LEAST_FIXED
+
+
+def unfixed(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text with plain blanks."""
+    return (line.replace(_FIXED_BLANK, b" ") + b"\n" for line in lines_in(blocks, _LONGEST_LINE))
 
 
 def is_spaced(start: bytes) -> bool:

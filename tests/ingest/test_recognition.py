@@ -130,15 +130,39 @@ def test_a_long_text_is_searched_in_little_time():
     assert time.process_time() - began < 1.0  # seen: 0.2 s
 
 
+@pytest.mark.parametrize(
+    "prefix", ["[pod/web-1/relay] ", "test\tRun tests\t2026-11-25T10:11:12.1234567Z ", "web-1  | "]
+)
+def test_what_a_tool_puts_before_each_line_is_no_part_of_it(prefix):
+    said = "Program terminated with signal SIGSEGV, Segmentation fault.\n#0  0x0000 in pop () at q.c:4\n"
+    data = before_each(prefix, f"starts\n{said}").encode()
+    format, read = format_of(head(data), partial(iter, [data]))
+    assert format is DEBUGGERS
+    assert b"".join(read()) == f"starts\n{said}".encode()
+
+
+def test_a_pages_own_blanks_are_blanks():
+    said = "Program terminated with signal SIGSEGV, Segmentation fault.\n#0  0x0000 in pop () at q.c:4\n"
+    said += "#1  0x0001 in push () at q.c:9\n#2  0x0002 in main () at q.c:11\n"
+    data = said.replace("  ", "\u00a0 ").encode()
+    format, read = format_of(head(data), partial(iter, [data]))
+    assert format is DEBUGGERS
+    assert b"".join(read()) == said.encode()
+    french = "Nom de l\u2019application d\u00e9faillante\u00a0: relay.exe\n".encode() * 9
+    assert b"".join(format_of(head(french), partial(iter, [french]))[1]()) == french
+
+
 def test_a_text_from_a_pages_source_has_the_same_crashes():
     said = "==78==ERROR: AddressSanitizer: SEGV on unknown address 0x8\n    #0 0x4f1 in Queue<int>::pop() /q.cc:4:3\n"
     data = html.escape(said).encode()
     format, read = format_of(head(data), partial(iter, [data]))
     assert format is SANITIZER
     assert b"".join(read()) == said.encode()
-    marked_up = html.escape(said.replace("Queue", "<b>Queue</b>"), quote=False).encode().replace(b"&lt;b", b"<b")
+    marked_up = html.escape(f"{said}<i>", quote=False).encode().replace(b"&lt;i&gt;", b"<i>")
     _, read = format_of(head(marked_up), partial(iter, [marked_up]))
     assert b"&lt;int&gt;" in b"".join(read())
+    folded = b"<details><summary>a</summary>\n" + data + b"</details>\n"
+    assert b"Queue<int>::pop" in b"".join(format_of(head(folded), partial(iter, [folded]))[1]())
 
 
 def test_what_is_before_a_break_is_read():

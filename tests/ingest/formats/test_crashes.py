@@ -9,8 +9,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleetcrash.times import parse_time
-from ingest.formats.crashes import Frame, NotJson, Records, base_name, parsed, tags_of, time_of
+from ingest.formats.crashes import (
+    Frame,
+    NotJson,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    document_of,
+    parsed,
+    tags_of,
+    time_of,
+)
 from ingest.formats.stack_steps import short_path
+from tests.ingest.formats.conftest import AT
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -147,3 +159,11 @@ def test_homes_of_people_are_in_no_code():
 def test_a_file_in_a_home_is_named_without_whose_it_is():
     assert short_path("/home/rita/main.py") == short_path("C:\\Users\\tom\\main.py") == "~/main.py"
     assert short_path("/home/rita/relay/src/main.py") == "src/main.py"
+
+
+def test_a_document_may_stand_in_a_block_of_code_with_prose_behind_it():
+    data = b'{"a": [1]}\n```\nSeen on two hosts.\n'
+    assert document_of(data, Told(AT), code="bad", what="It") == {"a": [1]}
+    for other in (b'{"a": [1]}\nSeen on two hosts.\n', b'{"a": [1]}\n```\n{"a": [2]}\n', b'{"a": [1\n```\n'):
+        with pytest.raises(Unfit):
+            document_of(other, Told(AT), code="bad", what="It")
