@@ -58,13 +58,19 @@ def _recognises(head: Head) -> bool:
     if (is_marked_up(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not (marks := heads.marks_in(said)):
         return False
     lines = said.splitlines()
+    looked_at: dict[re.Pattern[str], int] = {}  # lines without a proof, of those that may be far from the head
     for at, line in enumerate(lines):
         report = report_of(line) if heads.may_begin(line, marks) else None
         if report is None or _is_of_system(line, report):
             continue
-        proof = report.proof
-        if proof is None or any(map(proof.match, map(report.said, lines[at + 1 : at + _until_stack(report)]))):
+        proof, until = report.proof, _until_stack(report)
+        if proof is None:
             return True
+        start, end = max(at + 1, looked_at.get(proof, 0)), at + until
+        if any(map(proof.match, map(report.said, lines[start:end]))):
+            return True
+        if until > _UNTIL_STACK:
+            looked_at[proof] = end
     return False
 
 

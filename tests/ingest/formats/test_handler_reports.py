@@ -198,7 +198,7 @@ def test_each_head_has_a_mark():
     ("start", "piece"),
     [
         ("Stack trace (most recent call last):\n", '#1    Source "a", line 1, in ' + "x" * 300 + "\n"),
-        ("Stack trace (most recent call last):\n", "Stack trace (most recent call last):\n"),
+        ("", "Stack trace (most recent call last):\n"),
         ("a received signal 11(SEGV)\n", "\t#1 | " + "a" * 400 + "\n"),
         ("Exception code: C0000005 ACCESS_VIOLATION\n", " - " + "a " * 200 + "\n"),
         ("Unhandled exception at 0x00007FF6A1B21234 in ", "a" * 300),
