@@ -28,9 +28,11 @@ _LAUNCHD = re.compile(
     rf"|(?P<iso>{_ISO}) [^\[\]]{{0,200}}\[(?:\w{{1,20}}/)?(?:\d{{1,10}}/)?"
     r"(?P<named>[\w.-]{1,300}) \[(?P<of>\d{1,10})\]:?\].{0,10} exited due to (?P<signal>SIG[A-Z]{2,6})\b.*)"
 )
-_LAUNCHD_HEAD = re.compile(  # any line of it, as the log may be long
-    rf"^(?:{MONTH} [ \d]?\d \d\d:\d\d:\d\d [\w.-]{{1,255}} com\.apple\.(?:xpc\.)?launchd\[\d{{1,6}}\]"
-    rf"(?: \([^\n()]{{1,320}}\))?: |{_ISO} [^\n\[\]]{{0,200}}\blaunchd(?:\[\d{{1,6}}\])?: \[)",
+_LAUNCHD_HEAD = re.compile(  # the log without any is read as other systems' are
+    rf"^(?:{MONTH} [ \d]?\d \d\d:\d\d:\d\d [\w.-]{{1,255}} com\.apple\.(?:xpc\.)?launchd\[\d{{1,6}}\] "
+    r"\([^\n()]{1,320}\): "
+    rf"(?:Job appears to have crashed|Service exited due to signal): {WORD}"
+    rf"|{_ISO} [^\n\[\]]{{0,200}}\[[^\n\[\]]{{1,320}}\[\d{{1,10}}\]:?\][^\n]{{0,10}} exited due to SIG[A-Z]{{2,6}}\b)",
     re.MULTILINE,
 )
 _PROGRAM = re.compile(r"(?:^|\.)(?P<name>[\w-]{1,100})$")

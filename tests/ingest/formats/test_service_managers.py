@@ -50,6 +50,11 @@ def test_launchd_tells_which_job_a_fault_ended():
     assert (second["code"], second["module"]) == ("SIGABRT", "other")
 
 
+def test_a_log_without_such_a_line_is_read_as_other_systems_are():
+    said = "".join(line for line in OLD.splitlines(keepends=True) if "signal:" not in line and "crashed" not in line)
+    assert format_of(head(said.encode())) is KERNEL_FILE
+
+
 def test_newer_logs_of_launchd_tell_the_signal_by_its_name():
     assert format_of(head(NEW.encode())) is LAUNCHD_LOG
     (crash,) = crashes_of(LAUNCHD_LOG, NEW.encode())
