@@ -267,7 +267,7 @@ def told_of(lake: Lake, *, but: Sequence[str] = ()) -> dict[str, dict[str, Any]]
     """The crashes of a lake by their names, without what tells how they came."""
     found = {}
     for row in rows_of(lake, "crash"):
-        row["tags"] = sorted((name, said) for name, said in row["tags"] if name != "file")
+        row["tags"] = sorted((name, said) for name, said in row["tags"] or () if name != "file")
         found[row["crash_id"]] = {name: value for name, value in row.items() if name not in (*NOT_OF_A_CRASH, *but)}
     return found
 

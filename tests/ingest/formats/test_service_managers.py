@@ -27,6 +27,7 @@ Timestamp                       Thread     Type        Activity             PID 
 2026-11-03 10:11:12.223456+0200 0x1a2b     Default     0x0                  1      0    launchd: [gui/501/org.relay.other [79]:] exited due to SIGKILL | sent by kernel
 """  # noqa: E501
 STATE = """\
+$ systemctl status relay@3
 ● relay@3.service - The relay
      Loaded: loaded (/usr/lib/systemd/system/relay@.service; enabled; preset: enabled)
      Active: failed (Result: core-dump) since Tue 2026-11-03 10:11:12 CET; 3min ago
