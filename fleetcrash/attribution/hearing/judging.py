@@ -23,7 +23,7 @@ from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.hypotheses.witnesses import at_their_places, enough, log_among_alike, log_within
 from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
-from fleetcrash.attribution.weighing.odds import LOG_LATENT, weigh
+from fleetcrash.attribution.weighing.odds import LOG_LATENT, begun_with, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
 from fleetcrash.attribution.weighing.verdict import judge
@@ -112,8 +112,10 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         contrast=contrast,
     )
     judgement = _questioned(inquiry, case, odds, judgement)
-    if judgement.dormant is not None:
-        trial = judgement.dormant.beside(trial, inquiry, tick)
+    dormant = _dormant(inquiry, case, odds, judgement.unweighed)
+    if dormant is not None and begun_with(rivalry, dormant.update, said) is None:
+        trial = dormant.beside(trial, inquiry, tick)
+        judgement = judgement.put_down_to(dormant, trial.updates)
     return judgement, trial, found
 
 
@@ -148,9 +150,6 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) 
     if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
         judgement = replace(judgement, kind=Kind.UNDETERMINED)
     if behind := _older(inquiry, case, odds, judgement):
-        dormant = _dormant(inquiry, case, odds, behind)
-        if dormant is not None:
-            return judgement.put_down_to(dormant, np.union1d(odds.trial.updates, [dormant.update]))
         judgement = judgement.left_to_older(behind, case.minutes_open)
     return judgement
 
@@ -217,10 +216,13 @@ def _dormant(inquiry: Inquiry, case: Case, odds: Odds, behind: tuple[int, ...]) 
     No rate of its hosts is known, so that they have to say twice as much as of a latent fault, at a boot so much that
     two in five beside lack it, and nearly nothing for any other update that the struck ones have. And those alike in
     whatever is known of hosts have to say so, each by itself: who got it long ago got it for what he is.
+
+    Args:
+        behind: the updates that it is left to.
     """
-    update, news = behind[0], inquiry.news
-    if len(behind) > 1 or odds.foremost is None or case.minutes_open < JUDGING_MINUTES:
+    if len(behind) != 1 or odds.foremost is None or case.minutes_open < JUDGING_MINUTES:
         return None
+    update, news = behind[0], inquiry.news
     of_wave = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
     struck = np.flatnonzero(of_wave)
     if inquiry.events_with(update, case.tick)[struck].sum() > MOSTLY * len(struck):

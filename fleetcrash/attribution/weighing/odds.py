@@ -221,17 +221,30 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odd
     if told is None or not _is_told_among_alike(rivalry, told[0], hosts):
         return None
 
+    latent = int(trial.updates[told[0]])
+    with_it = None if latent == rivalry.named_before else begun_with(rivalry, latent, hosts)
+    return replace(of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=with_it)
+
+
+def begun_with(rivalry: Rivalry, update: int, hosts: Hosts) -> int | None:
+    """Another update, by its index, that may have begun the foremost wave in hosts with an update, and need that.
+
+    The wave began with its push to most of them, or within the hour after it, and they are struck as long after they
+    got it as a fault of it would have it.
+    """
+    foremost = rivalry.foremost
+    if foremost is None:
+        return None
+
     def may_begin_it(row: int) -> bool:
         if rivalry.begun_by(row, TOLD_SHARE)[0][foremost]:
             return True
         is_soon = rivalry.may_follow(row, foremost, TOLD_SHARE)
-        return is_soon and hosts.by_delay(int(trial.updates[row])) >= LOG_MARGIN
+        return is_soon and hosts.by_delay(int(rivalry.trial.updates[row])) >= LOG_MARGIN
 
-    latent = int(trial.updates[told[0]])
-    others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
-    pushed = (int(trial.updates[row]) for row in others if may_begin_it(row))
-    begun_with = None if latent == rivalry.named_before else next(pushed, None)
-    return replace(of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
+    rows = np.argsort(-rivalry.trial.log_evidence).tolist()
+    others = ((row, int(rivalry.trial.updates[row])) for row in rows)
+    return next((other for row, other in others if other != update and may_begin_it(row)), None)
 
 
 def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
