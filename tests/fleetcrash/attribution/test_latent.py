@@ -269,9 +269,7 @@ def morning(*, guilty: str) -> World:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")]
-)
+@pytest.mark.parametrize(("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")])
 def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named_where_many_of_the_struck_lack_it(
     empty_lake, guilty, name, first
 ):
