@@ -83,6 +83,7 @@ class Departures:
         # Those that are not idle: a few of the hundreds that there are after a month.
         self._lively: dict[int, _Account] = {}
         self._left = np.zeros((LAG_MINUTES, 0))  # hosts that left, by minute, modulo, and stratum x BOOTS
+        self._first_minute = news.first_tick  # who was online before is not counted: who left then had nobody beside
         self.extend(news)
 
     def extend(self, news: News) -> None:
@@ -109,20 +110,24 @@ class Departures:
         for kept in (self._left, *(account.left for account in self._lively.values())):
             kept[tick % LAG_MINUTES] = 0.0
         self._count_with(tick)
-        rows, taken = self._news.left, self._taken.take(tick)
-        if taken.start < taken.stop:
+        rows = self._news.left
+        taken = self._that_count(self._taken.take(tick), rows.minute)
+        if len(taken):
             row = self._stratum[rows.cell[taken]] * BOOTS + rows.since_boot[taken]
             np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
             self._charge(rows.minute[taken], row, rows.hosts[taken], tick, time)
         for account in self._lively.values():
             account.lately[tick % len(account.lately)] = account.now
 
+    def _that_count(self, taken: slice, minute: Ints) -> Ints:
+        """Those of some rows in whose minutes (rows,) it is known who else was online."""
+        return taken.start + np.flatnonzero(minute[taken] >= self._first_minute)
+
     def _count_with(self, tick: int) -> None:
-        rows, taken = self._news.left_with, self._taken_with.take(tick)
-        if taken.start == taken.stop:
-            return
+        rows = self._news.left_with
+        taken = self._that_count(self._taken_with.take(tick), rows.minute)
         for update in np.unique(rows.update[taken]).tolist():
-            own = taken.start + np.flatnonzero(rows.update[taken] == update)
+            own = taken[rows.update[taken] == update]
             account, hosts = self._changed(update, tick), rows.hosts[own].astype(float)
             np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
             np.add.at(account.now[0], rows.age[own], hosts)

@@ -11,11 +11,13 @@ import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.facts.answers import LeftAt
+from fleetcrash.attribution.facts.exposure import HostTime
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.hypotheses.departures import (
     AGES,
     HARMLESS_RATIO,
     WINDOWS,
+    Departures,
     at_one_place,
     log_charge,
     log_excess,
@@ -136,6 +138,22 @@ def test_an_update_after_which_hosts_fall_silent_at_their_next_boot_is_named_wit
 def test_hosts_that_are_put_to_sleep_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed)), empty_lake) as lake:
         assert said(lake) == []
+
+
+def test_of_hosts_that_left_before_judging_began_nothing_is_counted(empty_lake):
+    """It begins a day before the first event; of the time before that it is not kept who else was online."""
+    world = fleet(Random(1))
+    crashes = END + 2000
+    world["crash"] = [{"crash_id": "c", "host_id": "h1", "os_type": "windows", "occurred_at": at(crashes)}]
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(crashes + 20)) as engine:
+        news = read_news(engine)
+        assert len(news.left_with.tick) > 50
+        departures, time = Departures(news), HostTime.start(news)
+        for tick in range(news.first_tick, news.last_tick + 1):
+            time.advance(tick)
+            departures.advance(tick, time)
+        assert departures.updates() == set()
+        assert [departures.counts(update) for update in range(2)] == [(0.0, 0.0)] * 2
 
 
 def test_an_office_that_leaves_at_five_blames_nobody(empty_lake):
