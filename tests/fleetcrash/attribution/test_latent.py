@@ -12,6 +12,7 @@ import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.times import time_text
+from tests.fleetcrash.live import followed
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS = range(200)
@@ -159,6 +160,17 @@ def test_an_older_update_is_named_once_hosts_alike_in_all_else_tell_it_from_what
     assert 0 < found["evidence"]["events_expected"] < 1
     assert found["controls"] is None
     assert found["rivals"][0]["name"] == "old"
+
+
+@pytest.mark.slow
+def test_a_monitor_that_reads_on_says_the_same_of_a_fault_of_days_ago(empty_lake):
+    has_it = every_other_of_each_kind
+    world = fleet(got=DAYS_AGO, has_it=has_it, strikes=lambda n: has_it(n) and n % 5 > 0 and n % 7 > 1, beside=False)
+    moments = [at(minute) for minute in range(STRIKES - 10, END + 1, 7)]
+    with lake_of(world, empty_lake) as lake:
+        for moment, found in zip(moments, followed(lake, moments), strict=True):
+            assert found == incidents(lake, as_of=moment)
+    assert [one["update_id"] for one in found["incidents"]] == ["old"]
 
 
 @pytest.mark.variants
