@@ -113,8 +113,8 @@ def maybe_end(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) ->
         claimed: (events,) those of any incident.
     """
     raised = inquiry.is_raised(incident.spot, tick) if incident.rise is None else not _is_over(inquiry, incident, tick)
-    if incident.by_departures and incident.update is not None:
-        raised |= inquiry.departures.is_raised(incident.update, tick)
+    if incident.by_departures and (suspect := _suspect(incident)) is not None:
+        raised |= inquiry.departures.is_raised(suspect, tick)
     if raised and (incident.is_understood or not incident.settled):
         incident.last_raised_minute = tick
     if tick < incident.calm_tick:
@@ -126,6 +126,13 @@ def maybe_end(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) ->
         incident.end(tick)
     elif not incident.is_understood:
         incident.settle()
+
+
+def _suspect(incident: Incident) -> int | None:
+    """The update that an incident names; or else the likeliest."""
+    if incident.update is not None or incident.judgement is None or incident.trial is None:
+        return incident.update
+    return incident.judgement.leader(incident.trial.updates)
 
 
 def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:

@@ -191,6 +191,11 @@ class Departures:
         account = self._accounts.get(update)
         return -np.inf if account is None else log_excess(account.now[0], account.log_penalty)
 
+    def by_age(self, update: int) -> Floats:
+        """(AGES,) hosts that left with an update, by the age of the install."""
+        account = self._accounts.get(update)
+        return np.zeros(AGES) if account is None else account.now[0, :AGES].copy()
+
     def counts(self, update: int) -> tuple[float, float]:
         """Hosts that left soon after the install, and how many were to be expected; as soon as shows most."""
         account = self._accounts.get(update)

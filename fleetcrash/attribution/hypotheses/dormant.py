@@ -66,4 +66,5 @@ class Dormant:
             log_evidence=np.insert(trial.log_evidence[kept], row, evidence),
             log_test=np.insert(trial.log_test[kept], row, evidence),
             log_by_slice=np.insert(trial.log_by_slice[kept], row, by_slice, axis=0),
+            left=None if trial.left is None else np.insert(trial.left[kept], row, 0.0, axis=0),
         )

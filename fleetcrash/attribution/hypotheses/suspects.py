@@ -59,6 +59,7 @@ class Trial:
         log_test: (U,) log of the sequential test.
         log_by_slice: (U, G) the evidence by the slice that is hit, its prior included.
         by_departures: whether hosts that left are counted in, of which the events are no part.
+        left: (U, ages) those that left with each update, by the age of the install; None where they are not counted in.
     """
 
     updates: Ints
@@ -68,6 +69,7 @@ class Trial:
     log_test: Floats
     log_by_slice: Floats
     by_departures: bool = False
+    left: Floats | None = None
 
     def passed(self, least: float = LOG_THRESHOLD) -> Mask:
         """(U,) the updates that have passed their test, and more of whose hosts crash than would without them.
@@ -122,18 +124,24 @@ class Trial:
         """The time after the install that speaks loudest for an update, minutes; a day where that is the next boot."""
         return AGE_MINUTES[min(self._by_window(row)[2], AGES - 1)]
 
-    def with_departures(self, log_tests: Sequence[float]) -> Trial:
+    def by_age(self) -> Floats:
+        """(U, ages) what speaks for each update, by the age of the install: events, and hosts that left."""
+        events: Floats = self.events[:, :, :AGES, 0].sum(0)
+        return events if self.left is None else np.hstack([self.left, events])
+
+    def with_departures(self, log_tests: Sequence[float], left: Floats) -> Trial:
         """The same trial, with the departures of hosts counted in.
 
         Args:
-            log_tests: (U,) ``Departures.log_test`` of each update.
+            log_tests: (U,) ``Departures.log_test`` of each update. left: see ``Trial``.
         """
-        left = np.array(log_tests, float)
+        tests = np.array(log_tests, float)
         return replace(
             self,
-            log_evidence=self.log_evidence + np.logaddexp(left, 0.0) - np.log(2.0),
-            log_test=np.logaddexp(self.log_test, left) - np.log(2.0),
+            log_evidence=self.log_evidence + np.logaddexp(tests, 0.0) - np.log(2.0),
+            log_test=np.logaddexp(self.log_test, tests) - np.log(2.0),
             by_departures=True,
+            left=left,
         )
 
     def _by_window(self, row: int) -> tuple[Floats, Floats, int]:

@@ -15,8 +15,9 @@ import numpy as np
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
-from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.facts.exposure import AGE_MINUTES
 from fleetcrash.attribution.hypotheses import suspects
+from fleetcrash.attribution.hypotheses.departures import AGES as LEFT_AGES
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.weighing.judgement import (
     JUDGING_MINUTES,
@@ -41,6 +42,7 @@ _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no m
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+_EARLY_LEFT = LEFT_AGES - 1  # the last is an hour
 # What strikes at a boot hours after an update may be of one of more than a day ago as well, which is not on trial any
 # more: then hosts without the update have to tell, and by so much an event, which takes that two in five of the hosts
 # beside lack it: those that lack what everybody got who was online then were not, and boot less often, whatever strikes
@@ -234,11 +236,13 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
     """
     trial, leader = odds.trial, odds.leader
-    if leader is None or contrast is None or odds.is_known or trial.by_departures:
+    if leader is None or contrast is None or odds.is_known:
         return []
-    by_age = trial.events[:, :, :AGES, 0].sum(0)
-    struck = by_age[leader].sum()
-    if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < MOSTLY * struck:
+    by_age = trial.by_age()
+    struck, early = by_age[leader].sum(), trial.events[:, leader, :_EARLY_AGES, 0].sum()
+    if trial.left is not None:
+        early += trial.left[leader, :_EARLY_LEFT].sum()
+    if odds.probabilities[leader] < KEEPING_PROBABILITY or early < MOSTLY * struck:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
     update = int(trial.updates[leader])

@@ -135,6 +135,19 @@ def test_an_update_after_which_hosts_fall_silent_at_their_next_boot_is_named_wit
 
 @pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
+def test_of_two_that_hosts_get_in_one_go_neither_is_named_though_a_few_more_tell_of_one(empty_lake, seed):
+    world = silencing(Random(seed))
+    got = [row for row in world["install"] if row["update_id"] == "content"]
+    world["install"] = [{**row, "update_id": "policy"} for row in got] + [r for n, r in enumerate(got) if n % 25]
+    with lake_of(world, empty_lake) as lake:
+        (found,) = incidents(lake, as_of=at(END))["incidents"]
+    assert {turn["update_id"] for turn in found["history"]} == {None}
+    assert found["verdict"] == "cannot_separate"
+    assert sorted(one["update_id"] for one in found["candidates"]) == ["content", "policy"]
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("seed", range(3))
 def test_hosts_that_are_put_to_sleep_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed)), empty_lake) as lake:
         assert said(lake) == []
