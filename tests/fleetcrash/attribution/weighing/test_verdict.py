@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -979,7 +980,10 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH, :, 0 if by_departures else 3, 0] = EVENTS
     evidence = np.array([100.0, 100.0 + lead])
-    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None], by_departures)
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    if by_departures:  # hosts left minutes after they got the one, and at once after they got the other
+        left = np.array([[0.0, EVENTS, 0.0], [EVENTS, 0.0, 0.0]])
+        trial = replace(trial, by_departures=True, left=left)
     told = _without_waves(
         trial,
         minutes_open=JUDGING_MINUTES,
@@ -988,6 +992,19 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE if named is None else Kind.UPDATE, named)
+
+
+def test_of_two_that_hosts_got_in_one_go_neither_is_named_because_they_left():
+    """Though a few more tell of one; unless those that have but that one left so clearly more often."""
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    evidence = np.array([400.0, 420.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    left = np.array([[60.0, 38.0, 1.0], [62.0, 39.0, 1.0]])
+    trial = replace(trial, by_departures=True, left=left)
+    for more, named in ((10.0, None), (40.0, OTHER)):
+        contrast = {UPDATE: 50.0, OTHER: 50.0 + more}.__getitem__
+        told = _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast=contrast)
+        assert (told.update, told.lacks) == (named, None if named else Lack.ALONE)
 
 
 @pytest.mark.parametrize(
