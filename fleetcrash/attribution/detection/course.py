@@ -54,28 +54,25 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     is_new = judgement.update != incident.update
     if not is_new and incident.contested.is_younger(tick, JUDGING_MINUTES):
         return incident.condition
-    departures, portion = incident.by_departures, inquiry.portion(incident.rise)
+    departures, portion, dormant = incident.by_departures, inquiry.portion(incident.rise), judgement.dormant
     of_cells = partial(inquiry.by_cell, judgement.update, tick, departures=departures, portion=portion)
-    dormant = judgement.dormant
     events, expected = of_cells(mine) if dormant is None else (dormant.events, dormant.expected)
     if not is_new and int(events.sum()) <= incident.condition_events * _CONDITION_GROWTH:
         return incident.condition
     incident.condition_events = int(events.sum())
-    given = None if is_new else incident.condition
-    if dormant is not None:  # whom it struck is known, not what they had beside it
-        found = find_condition(inquiry.news.cells, events, expected, given=given)
-        return found if is_new else incident.said.weigh_condition(tick, found)
-    if not departures:
+    is_followed = dormant is None and not departures  # from each install on, so that it is known what came with it
+    if is_followed:
         late = in_late_versions(inquiry, judgement.update, tick, mine)
         if late.any():
             mine = mine & ~late
             events, expected = of_cells(mine)
     total = int(events.sum())
-    if not incident.by_departures and incident.rise is None:
+    if is_followed and incident.rise is None:
         expected = expected * np.repeat(as_usual_beside(inquiry, judgement.update, tick, mine), AGES, axis=0)
-    may_need_another = total >= LEAST_EVENTS and not incident.by_departures
+    may_need_another = is_followed and total >= LEAST_EVENTS
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
     places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
+    given = None if is_new else incident.condition
     found = find_condition(inquiry.news.cells, events, expected, companions, places, given)
     return found if is_new else incident.said.weigh_condition(tick, found)
 

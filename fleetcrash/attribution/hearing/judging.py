@@ -26,7 +26,7 @@ from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement
 from fleetcrash.attribution.weighing.odds import LOG_LATENT, begun_with, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
-from fleetcrash.attribution.weighing.verdict import judge
+from fleetcrash.attribution.weighing.verdict import LOG_PER_LATE_BOOT, judge
 from fleetcrash.counts import MOSTLY
 
 # Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
@@ -35,8 +35,6 @@ _LEAST_TOLD = 5
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
-# What a fault of long before has to be told by, an event, where it strikes at boots; see ``verdict``.
-_LOG_PER_LATE_BOOT = 0.5
 _MOST_ALIKE = 5  # updates of which hosts of one build or version are asked: those that hosts at large say most for
 
 
@@ -231,7 +229,7 @@ def _dormant(inquiry: Inquiry, case: Case, odds: Odds, behind: tuple[int, ...]) 
     said = dict(log_by_holders(news, asked))
     says = said.pop(update, -np.inf)
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > MOSTLY * len(struck)
-    an_event = _LOG_PER_LATE_BOOT if is_at_boots else 0.0
+    an_event = LOG_PER_LATE_BOOT if is_at_boots else 0.0
     is_kept = update == case.named_before
     if says < max(LOG_LATENT if is_kept else 2.0 * LOG_LATENT, enough(len(asked)), an_event * len(asked)):
         return None

@@ -191,10 +191,13 @@ class Departures:
         account = self._accounts.get(update)
         return -np.inf if account is None else log_excess(account.now[0], account.log_penalty)
 
-    def by_age(self, update: int) -> Floats:
-        """(AGES,) hosts that left with an update, by the age of the install."""
-        account = self._accounts.get(update)
-        return np.zeros(AGES) if account is None else account.now[0, :AGES].copy()
+    def by_age(self, updates: Ints) -> Floats:
+        """(U, AGES) hosts that left with each of some updates, by the age of the install."""
+        left = np.zeros((len(updates), AGES))
+        for row, update in enumerate(updates.tolist()):
+            if update in self._accounts:
+                left[row] = self._accounts[update].now[0, :AGES]
+        return left
 
     def counts(self, update: int) -> tuple[float, float]:
         """Hosts that left soon after the install, and how many were to be expected; as soon as shows most."""

@@ -22,7 +22,6 @@ from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.facts.news import ExposedEvents, News
 from fleetcrash.attribution.hypotheses.charges import Charges
 from fleetcrash.attribution.hypotheses.contrast import Moments
-from fleetcrash.attribution.hypotheses.departures import AGES as LEFT_AGES
 from fleetcrash.attribution.hypotheses.departures import Departures
 from fleetcrash.attribution.hypotheses.modules import ModuleRise, Modules
 from fleetcrash.attribution.hypotheses.suspects import Trial, try_updates
@@ -169,8 +168,8 @@ class Inquiry:
         )
         if not departures:
             return trial
-        left = np.array([self.departures.by_age(one) for one in updates.tolist()]).reshape(len(updates), LEFT_AGES)
-        return trial.with_departures([self.departures.log_test(one) for one in updates.tolist()], left)
+        log_tests = [self.departures.log_test(update) for update in updates.tolist()]
+        return trial.with_departures(log_tests, self.departures.by_age(updates))
 
     def portion(self, rise: ModuleRise | None) -> Portion | None:
         """What part of all events those of a rise in one module are to be; None: there is none."""

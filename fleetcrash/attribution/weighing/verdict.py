@@ -47,7 +47,7 @@ _EARLY_LEFT = LEFT_AGES - 1  # the last is an hour
 # more: then hosts without the update have to tell, and by so much an event, which takes that two in five of the hosts
 # beside lack it: those that lack what everybody got who was online then were not, and boot less often, whatever strikes
 # at boots. Or they tell it from all that the struck hosts have.
-_LOG_PER_LATE_BOOT = 0.5
+LOG_PER_LATE_BOOT = 0.5
 # By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
 # not online yesterday either, and lack whatever else came then.
 _LOG_PER_EVENT = 0.2
@@ -217,7 +217,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
         return len(near) == 1 and int(as_much.sum()) == 1
     events = trial.events_of(leader)
     if trial.waits_for_boots(leader):
-        least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))
+        least = max(LOG_MARGIN, LOG_PER_LATE_BOOT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least and not hosts.is_alone_at_boots(int(trial.updates[leader])):
             return False
     if len(near) == 1:
