@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Texts
 from fleetcrash.attribution.facts.answers import Beside
-from fleetcrash.attribution.facts.columns import numbers_of
+from fleetcrash.attribution.facts.columns import numbered_as, numbers_of
 from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, Cell, News
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
@@ -51,9 +51,9 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
     beside = news.ask.beside(update)
     known = beside.tick <= tick
     counted, struck = known & beside.is_count, known & ~beside.is_count
-    numbers, of_row = beside.numbers
-    asked = np.array([numbers.get(host, -1) for host in hosts], dtype=np.int64)
-    told = np.full(len(numbers) + 1, -1)  # when it was known that each host had it; the last is no host
+    names, of_row = beside.numbers
+    asked = numbered_as(hosts, names)
+    told = np.full(len(names) + 1, -1)  # when it was known that each host had it; the last is no host
     is_told = struck & (beside.other < 0)
     told[of_row[is_told]] = beside.since[is_told]
     got_it = told[asked]
@@ -73,7 +73,7 @@ def others_had(news: News, update: int, tick: int, hosts: Texts) -> Iterator[Oth
         share, cell = share_within(versions, kind, counts[:, -1], counts[:, other]), beside.cell[picked]
         if not _FEW < share[version[cell], kind[cell]].mean() < 1.0 - _FEW:
             continue
-        held = np.zeros(len(numbers) + 1, np.int64)
+        held = np.zeros(len(names) + 1, np.int64)
         np.add.at(held, of_row[picked], beside.change[picked])
         had = held[asked] > 0
         if had.mean() >= _MOST:

@@ -33,7 +33,7 @@ def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[
     """
     news, exposed = inquiry.news, inquiry.news.exposed_events.of(update)
     struck = np.unique(exposed.event[exposed.known(tick, mine)])
-    found = _places(news, tick, struck)
+    found = _places(inquiry, tick, struck)
     if not found:
         return []
     hosts = news.ask.exposed_at(update)
@@ -63,20 +63,22 @@ def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[
     return answers
 
 
-def _places(news: News, tick: int, struck: Ints) -> list[tuple[int, float]]:
+def _places(inquiry: Inquiry, tick: int, struck: Ints) -> list[tuple[int, float]]:
     """Numbers of the places that have a part of the events, and the log prior of each."""
+    news = inquiry.news
     known = [name for name, since in zip(news.places.names, news.places.known_tick, strict=True) if since <= tick]
     sizes = Counter(key for key, _ in known)
     kinds = [key for key in PLACES if sizes[key] > 1]
-    number = {name: place for place, name in enumerate(news.places.names)}
+    first = len(inquiry.spots.slices)  # places come after them
     found = []
     for key in kinds:
         log_prior = float(np.log(PLACE_WEIGHT / len(kinds) / sizes[key]))
-        counts = Counter(news.events.places[PLACES.index(key)][struck].tolist())
-        for value, count in sorted(counts.items(), key=str):
-            is_told = value and value[0] not in "<>" and not value.endswith(".*")
-            if is_told and count >= _LEAST_OF_EVENTS * len(struck) and (key, value) in number:
-                found.append((number[key, value], log_prior))
+        at = inquiry.spots.at_place[struck, PLACES.index(key)]
+        counts = np.bincount(at[at >= 0] - first, minlength=len(news.places.names))
+        most = np.flatnonzero(counts >= max(_LEAST_OF_EVENTS * len(struck), 1)).tolist()
+        for value, place in sorted((news.places.names[place][1], place) for place in most):
+            if value and value[0] not in "<>" and not value.endswith(".*"):
+                found.append((place, log_prior))
     return found
 
 

@@ -369,7 +369,7 @@ class Expectation:
             minute, outcome = int(events.minute[event]), int(events.outcome[event])
             if not claimed[event] and self._is_told(minute)[outcome] and not disturbed(minute):
                 where = self._system[events.cell[event]], events.since_boot[event]
-                self.baseline.learn_event(outcome, *where, spots=self._spots.of_event[event])
+                self.baseline.learn_event(outcome, *where, spots=self._spots.of_event(event))
                 if self._learns_hazard and minute > tick - KEPT_MINUTES:
                     self._learn_hazard(event)
 

@@ -6,12 +6,15 @@ over to the next.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.evidence import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.expected.slices import Slices, cut
+from fleetcrash.attribution.expected.tallies import Tallies
 from fleetcrash.attribution.facts.columns import numbered_texts
 from fleetcrash.attribution.facts.news import PLACES, SET_BY, News
 from fleetcrash.times import DAY
@@ -32,7 +35,7 @@ class Spots:
     Attributes:
         slices: the slices, which are the first spots.
         stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
-        of_event: (events, k) the spots that each event belongs to, -1 where there are fewer than k.
+        at_place: (events, 3) the spot of each event's group, site and customer, -1 where that is not told.
     """
 
     def __init__(self, news: News) -> None:
@@ -46,7 +49,8 @@ class Spots:
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
         )
         self._stratum = news.strata
-        self.of_event = self._find()
+        self._of_cell = self._slices_of_cells()
+        self.at_place = self._find_places()
         self._events_at: dict[int, Mask] = {}
 
     def __len__(self) -> int:
@@ -66,10 +70,21 @@ class Spots:
     def events_at(self, spot: int) -> Mask:
         """(events,) which ones happened in a spot, kept for the few that are asked about."""
         if spot not in self._events_at:
-            there: Mask = (self.of_event == spot).any(1)
+            events = self._news.events
+            is_slice = spot < len(self.slices)
+            there = self.cells_of(spot)[events.cell] if is_slice else (self.at_place == spot).any(1)
             there.setflags(write=False)
             self._events_at[spot] = there
         return self._events_at[spot]
+
+    def of_event(self, event: int) -> Narrow:
+        """(k,) the spots that an event belongs to; there may be -1 among them."""
+        return np.concatenate([self._of_cell[self._news.events.cell[event]], self.at_place[event]])
+
+    @cached_property
+    def tallies(self) -> Tallies:
+        """What is asked of many events at once."""
+        return Tallies(self._news.events, self._of_cell, list(self.at_place.T))
 
     def cells_of(self, spot: int) -> Mask:
         """(cells,) those of a slice; of a place, whose hosts may be of any, all."""
@@ -184,21 +199,24 @@ class Spots:
         ]
         return np.array(own, bool)
 
-    def _find(self) -> Narrow:
-        events = self._news.events
+    def _slices_of_cells(self) -> Narrow:
+        """(cells, k) the slices that each cell is in, -1 where there are fewer than k."""
         members = self.slices.members > 0
         of_cells = np.full((members.shape[1], int(members.sum(0).max(initial=1))), -1, dtype=np.int32)
         column = np.zeros(len(of_cells), dtype=np.int64)
         for number, inside in enumerate(members):
             of_cells[inside, column[inside]] = number
             column[inside] += 1
+        return of_cells
+
+    def _find_places(self) -> Narrow:
         index = {pair: len(self.slices) + number for number, pair in enumerate(self._names)}
         at_places = []
-        for dimension, values in zip(PLACES, events.places, strict=True):
+        for dimension, values in zip(PLACES, self._news.events.places, strict=True):
             names, name = numbered_texts(values)
             spot_of_name = np.array([*(index.get((dimension, one), -1) for one in names), -1], dtype=np.int32)
             at_places.append(spot_of_name[name])
-        return np.column_stack([of_cells[events.cell], *at_places])
+        return np.column_stack(at_places)
 
 
 def _are_whole(members: NDArray[np.float32], stratum: Ints) -> list[bool]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Ints, Narrow, Texts
+from fleetcrash.attribution.facts.columns import numbered_as
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,10 @@ class Beside:
     change: Ints
 
     @cached_property
-    def numbers(self) -> tuple[dict[str, int], Ints]:
-        """A number for each host, and (n,) that of each row's; -1: none."""
-        found = {host: number for number, host in enumerate(dict.fromkeys(self.host[~self.is_count]))}
-        return found, np.array([found.get(host, -1) for host in self.host], dtype=np.int64)
+    def numbers(self) -> tuple[pa.Array, Ints]:
+        """The hosts, each once, and (n,) which of them each row is of; -1: none."""
+        names = pc.unique(pa.array(self.host[~self.is_count], pa.string()))
+        return names, numbered_as(self.host, names)
 
 
 @dataclass(frozen=True)

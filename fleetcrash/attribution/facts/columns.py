@@ -41,6 +41,11 @@ def numbered_texts(some: Texts | pa.StringArray) -> tuple[list[str], Ints]:
     return values, numbers
 
 
+def numbered_as(some: Texts, names: pa.StringArray) -> Ints:
+    """(n,) which of some names each text is; -1: none of them."""
+    return pc.index_in(pa.array(some, pa.string()), value_set=names).fill_null(-1).to_numpy().astype(np.int64)
+
+
 def numbers_of(values: Sequence[Hashable]) -> Ints:
     """(n,) a number for each of some values, in the order in which they come; the same for equal ones."""
     numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}

@@ -6,7 +6,6 @@ decides.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Set
 
 import numpy as np
@@ -18,12 +17,13 @@ from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK,
 from fleetcrash.attribution.expected.expectation import Expectation, Portion
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts import crashers
-from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES, WINDOWS
-from fleetcrash.attribution.facts.news import ExposedEvents, News
+from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES
+from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.hypotheses.charges import Charges
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.departures import Departures
 from fleetcrash.attribution.hypotheses.modules import ModuleRise, Modules
+from fleetcrash.attribution.hypotheses.struck import Struck
 from fleetcrash.attribution.hypotheses.suspects import Trial, try_updates
 from fleetcrash.attribution.hypotheses.waves import Waves, find_waves
 from fleetcrash.counts import clearly_more
@@ -75,6 +75,8 @@ class Inquiry:
     def _take_over(self) -> None:
         """Work out what follows from the news alone."""
         self.modules = Modules(self.news)
+        self._counters: dict[int | None, Struck] = {}
+        self._with_update: dict[tuple[int, int], Mask] = {}  # asked for again and again within a tick
         events = self.news.events
         self.too_early = events.minute <= self.first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
@@ -92,6 +94,7 @@ class Inquiry:
             Whether an event came to be known, or to be none, or to be no restart any more.
         """
         self._tick = tick
+        self._with_update.clear()
         self.expected.advance(tick, claimed=claimed & ~self._only_learned, disturbed=disturbed)
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
@@ -139,16 +142,15 @@ class Inquiry:
             departures: whether the hosts that left count as well, and updates of which nothing else is known.
             portion: what part of all events they are to be; None: all of them.
         """
-        exposed = self.news.exposed_events
-        rows = exposed.known(tick, mine)
-        struck = np.flatnonzero(np.bincount(exposed.update[rows])).tolist()
-        tried = self.expected.time.by_update.keys() & struck
+        struck = self._struck(None)
+        rows = struck.rows(tick, mine)
+        tried = self.expected.time.by_update.keys() & struck.updates(rows)
         self._charges.charge_late(tick, self.expected.time, tried)
         if departures:
             tried |= self.expected.time.by_update.keys() & self.departures.updates()
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
-        seen = slices.add_up(*self._counted(exposed, rows, updates))
+        seen = slices.add_up(*struck.counted(rows, updates))
         mean = self.expected.in_slices_with(updates, tick, cells if portion is None else portion.of_cells * cells)
         all_events, all_expected = self._since_release(tick, mine, updates)
         if portion is not None:
@@ -195,11 +197,8 @@ class Inquiry:
             until = self.expected.until(spots, minutes)
             return until if portion is None else until * portion.of_spots[:, spots]
 
-        events, picked = self.news.events, self._known(tick, mine, DAY)
         return find_waves(
-            self.spots.of_event[picked],
-            events.minute[picked],
-            events.outcome[picked],
+            self.spots.tallies.of(self._known(tick, mine, DAY)),
             end=tick + 1,
             expected_until=expected_until,
             caution=self.expected.baseline.caution() if caution else None,
@@ -215,10 +214,13 @@ class Inquiry:
         return mine & self.events_since(spot, onset) & (self.news.events.tick <= tick)
 
     def events_with(self, update: int, tick: int) -> Mask:
-        """(events,) those of hosts that had an update for less than a day, as known by a tick."""
-        exposed, with_it = self.news.exposed_events.of(update), np.zeros(len(self.news.events), bool)
-        with_it[exposed.event[exposed.known(tick, ~self.no_news(tick))]] = True
-        return with_it
+        """(events,) those of hosts that had an update for less than a day, as known by a tick; not to be changed."""
+        if (update, tick) not in self._with_update:
+            exposed, with_it = self.news.exposed_events.of(update), np.zeros(len(self.news.events), bool)
+            with_it[exposed.event[exposed.known(tick, ~self.no_news(tick))]] = True
+            with_it.setflags(write=False)
+            self._with_update[update, tick] = with_it
+        return self._with_update[update, tick]
 
     def events_ever_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update, for however long, as known by a tick."""
@@ -298,32 +300,15 @@ class Inquiry:
         return lambda minutes: float(a_minute @ time.host_minutes_since(tick - minutes, tick)[:AGES])
 
     def exposed_counts(self, tick: int, mine: Mask, update: int) -> Floats:
-        """(OUTCOMES, WINDOWS, cells) events of hosts that had an update; see ``_counted``."""
-        exposed = self.news.exposed_events.of(update)
-        counts, cells = self._counted(exposed, exposed.known(tick, mine), np.array([update]))
-        everywhere = np.zeros((OUTCOMES, WINDOWS, len(self.news.cells)))
-        everywhere[..., cells] = counts[:, 0]
-        return everywhere
+        """(OUTCOMES, WINDOWS, cells) events of hosts that had an update; see ``Struck.counted``."""
+        return self._struck(update).everywhere(tick, mine, update)
 
-    def _counted(self, exposed: ExposedEvents, rows: Ints, updates: Ints) -> tuple[Floats, Ints]:
-        """(OUTCOMES, U, WINDOWS, k) those of some exposed events that are of these updates, and (k,) the cells of any.
-
-        By the age of the install; those soon after a boot since are counted once more, by the age of the boot.
-        """
-        events = self.news.events
-        number = np.full(len(self.news.suspects), -1)
-        number[updates] = np.arange(len(updates))
-        rows = rows[number[exposed.update[rows]] >= 0]
-        at_boot = rows[exposed.boot_age[rows] >= 0]
-        counted = np.concatenate([rows, at_boot])
-        window = np.concatenate([exposed.age[rows], AGES + exposed.boot_age[at_boot]])
-        event, which = exposed.event[counted], number[exposed.update[counted]]
-        present = np.zeros(len(self.news.cells), bool)
-        present[events.cell[event]] = True
-        cells, cell = np.flatnonzero(present), (np.cumsum(present) - 1)[events.cell[event]]
-        shape = (OUTCOMES, len(updates), WINDOWS, len(cells))
-        where = ((events.outcome[event] * len(updates) + which) * WINDOWS + window) * len(cells) + cell
-        return np.bincount(where, minlength=math.prod(shape)).reshape(shape).astype(float), cells
+    def _struck(self, update: int | None) -> Struck:
+        """What counts the exposed events of one update, or of all."""
+        if update not in self._counters:
+            exposed = self.news.exposed_events if update is None else self.news.exposed_events.of(update)
+            self._counters[update] = Struck(exposed, self.news.events, len(self.news.cells))
+        return self._counters[update]
 
     def _known(self, tick: int, mine: Mask, minutes: int) -> Ints:
         """Those of some events (events,) that are of the last minutes, as known by a tick."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetcrash.arrays import Floats, Ints, Mask, Narrow
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LEAST_EXPECTED, log_likeliest, log_raised
 from fleetcrash.attribution.expected.baseline import OUTCOMES
+from fleetcrash.attribution.expected.tallies import Tally
 from fleetcrash.times import DAY
 
 LENGTHS = np.array([5, 15, 60, 240, DAY])
@@ -34,7 +35,6 @@ _BUSIEST = 64  # spots that are tried first: some more than there are slices, wh
 # Spot and minute as one number, spot * _APART + minute: a wave may end with the day, so one more than its minutes.
 _APART = DAY + 1
 _OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, another one: that * _OR_NONE + outcome
-_DENSE = 4
 _ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at every step
 
 
@@ -97,9 +97,7 @@ class Waves:
 
 
 def find_waves(
-    spots: Narrow,
-    minute: Ints,
-    outcome: Ints,
+    tally: Tally,
     *,
     end: int,
     expected_until: Callable[[Ints, Ints], Floats],
@@ -109,8 +107,7 @@ def find_waves(
     """Try a wave from every minute with an event on.
 
     Args:
-        spots: (n, k) where each of the events of the last day happened; -1 where it was at fewer than k spots.
-        minute, outcome: (n,) of the events.
+        tally: of the events of the last day.
         end: the minute after the newest.
         also_from: a minute from which a wave is tried at every spot with an event, whether it had one then or not.
         expected_until: events expected at the baseline at spots before minutes of the last day, (OUTCOMES, ...) of
@@ -118,23 +115,27 @@ def find_waves(
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
     start = end - DAY
-    counted = ((spots + 1) * OUTCOMES + outcome[:, None]).reshape(-1)  # what is nowhere comes first
-    by_spot = np.bincount(counted, minlength=(spots.max(initial=-1) + 2) * OUTCOMES).reshape(-1, OUTCOMES)[1:]
+    by_spot = np.bincount(
+        tally.spot * OUTCOMES + tally.outcome,
+        weights=tally.count,
+        minlength=(int(tally.spot.max(initial=-1)) + 1) * OUTCOMES,
+    ).reshape(-1, OUTCOMES)
     # No count says more than if it had all come at once, where next to nothing is expected.
     ceiling = (by_spot * np.log(np.maximum(by_spot, 1) / LEAST_EXPECTED)).sum(1)
+    moment = (tally.minute - start) * _OR_NONE + tally.outcome
 
     def onsets_at(tried: Mask) -> _Onsets:
         tried_spots = np.flatnonzero(tried)
-        number = np.full(len(tried) + 1, -1)  # the last is of what is nowhere
+        number = np.full(len(tried), -1)
         number[tried_spots] = np.arange(len(tried_spots))
-        of_event = number[spots]
-        there = of_event >= 0
-        codes = of_event[there] * (_APART * _OR_NONE)
-        codes += np.repeat((minute - start) * _OR_NONE + outcome, there.sum(1))
+        rows = np.flatnonzero(tried[tally.spot])
+        codes, counts = number[tally.spot[rows]] * (_APART * _OR_NONE) + moment[rows], tally.count[rows]
         if also_from is not None and start <= also_from < end:
             key = np.arange(len(tried_spots)) * _APART + (also_from - start)
             codes = np.concatenate([codes, key * _OR_NONE + OUTCOMES])
-        return _onsets(codes, tried_spots, start, expected_until, caution)
+            counts = np.concatenate([counts, np.zeros(len(key), np.int64)])
+        order = np.argsort(codes, kind="stable")  # they come in a few rows that are in order
+        return _onsets(codes[order], counts[order], tried_spots, start, expected_until, caution)
 
     present = by_spot.any(1)
     busy = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
@@ -199,15 +200,19 @@ class _Onsets:
 
 
 def _onsets(
-    codes: Ints, spots: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None
+    code: Ints,
+    count: Ints,
+    spots: Ints,
+    start: int,
+    expected_until: Callable[[Ints, Ints], Floats],
+    caution: Floats | None,
 ) -> _Onsets:
     """Every spot and minute of some events.
 
     Args:
-        codes: (n,) spot, minute and outcome of each event as one number; OUTCOMES is none.
+        code: (n,) spot, minute and outcome as one number, in order; OUTCOMES is none. count: (n,) events of each.
         spots: which spot each number of one is.
     """
-    code, count = _tallied(codes)
     key, outcome = np.divmod(code, _OR_NONE)
     first_of_key = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first_of_key]
@@ -223,15 +228,6 @@ def _onsets(
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     return _Onsets(spot, minute, seen, mean)
-
-
-def _tallied(codes: Ints) -> tuple[Ints, Ints]:
-    """Each of some numbers once, in order, and how often it is there."""
-    if codes.max(initial=0) <= _DENSE * len(codes):  # then there is room for every number that may be
-        counts = np.bincount(codes)
-        code = np.flatnonzero(counts)
-        return code, counts[code]
-    return np.unique(codes, return_counts=True)
 
 
 def _grown(until: Floats) -> Floats:

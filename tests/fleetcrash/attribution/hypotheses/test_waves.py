@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.expected.baseline import OUTCOMES
+from fleetcrash.attribution.expected.tallies import Tally
 from fleetcrash.attribution.hypotheses import waves as waves_module
 from fleetcrash.attribution.hypotheses.waves import LENGTHS, LOG_SHAPE, SHAPES, Waves, find_waves
 
@@ -19,11 +20,17 @@ def even(places: np.ndarray, before: np.ndarray) -> np.ndarray:
     return np.broadcast_to(RATE * before, (OUTCOMES, *places.shape))
 
 
+def tally(place: np.ndarray, minute: np.ndarray, outcome: np.ndarray) -> Tally:
+    """Events (n,) of those places, minutes and outcomes."""
+    together, count = np.unique([place, minute, outcome], axis=1, return_counts=True)
+    return Tally(*together, count)
+
+
 def waves(minutes: list[int]) -> Waves:
     """The waves in crashes of those minutes, at one place with an even baseline."""
     at = np.array(minutes, dtype=np.int64)
     none = np.zeros(len(at), np.int64)
-    return find_waves(none[:, None].astype(np.int32), at, none, end=END, expected_until=even, caution=None)
+    return find_waves(tally(none, at, none), end=END, expected_until=even, caution=None)
 
 
 def of_onset(found: Waves, onset: int) -> np.ndarray:
@@ -60,8 +67,8 @@ class _Scattered:
         self.outcome = random.integers(0, OUTCOMES, len(self.place))
 
     def waves(self, also_from: int | None) -> Waves:
-        places = np.stack([self.place, np.full(len(self.place), -1)], axis=1).astype(np.int32)
-        return find_waves(places, self.minute, self.outcome, end=END, expected_until=even, also_from=also_from)
+        counted = tally(self.place, self.minute, self.outcome)
+        return find_waves(counted, end=END, expected_until=even, also_from=also_from)
 
     def events_of(self, outcome: int, place: int, onset: int) -> list[int]:
         """Within each length of a wave, counted one by one."""
@@ -101,7 +108,7 @@ def _in_an_outage(drift: float) -> Waves:
 
     minutes = END - 1 - np.arange(1200)
     nowhere = np.zeros(len(minutes), np.int64)
-    return find_waves(nowhere[:, None].astype(np.int32), minutes, nowhere, end=END, expected_until=until)
+    return find_waves(tally(nowhere, minutes, nowhere), end=END, expected_until=until)
 
 
 @pytest.mark.parametrize("drift", [-2e-15, 2e-15])
