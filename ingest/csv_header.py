@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ingest.tables import of_no_kind
 LONGEST_HEADER_BYTES = 64 << 10  # the names of all columns of all kinds take less than 1 KiB
 
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_IN_QUOTES = re.compile(rb'"[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind
             f"{source}: line {line}, which must name the columns, {found}. Nothing of it was loaded. {advice}"
         )
 
+    # Lines that end in CR alone are one line, whose first names are known: nothing would be loaded, without a word.
+    if b"\r" in _IN_QUOTES.sub(b"", raw[:LONGEST_HEADER_BYTES]):
+        raise unreadable("has a carriage return that ends no line", "End lines with LF or CRLF, not with CR alone.")
     if len(raw) > LONGEST_HEADER_BYTES:
         advice = "A CSV file must begin with a line such as crash_id,host_id,occurred_at,os_type."
         raise unreadable(f"is longer than {LONGEST_HEADER_BYTES >> 10} KiB", advice)

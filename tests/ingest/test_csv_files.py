@@ -67,6 +67,8 @@ UNREADABLE = [
     (b"\n\n" + row() + b"\n", "crash.csv", "line 3, .* has no known column"),
     (HEADER.replace(b",", b";") + b"\n", "crash.csv", "separated by semicolons; commas are read"),
     (HEADER.replace(b",", b"\t") + b"\n", "crash.csv", "separated by tabs; commas are read"),
+    (HEADER + b"\r" + row(b"c1") + b"\r" + row(b"c2", b'"0x50"') + b"\r", "crash.csv", "LF or CRLF, not with CR alone"),
+    (HEADER + (b"\r" + row(b"c1")) * 5000, "crash.csv", "LF or CRLF, not with CR alone"),
     (b"host_id,crash_id,host_id\n", "crash.csv", "names a column twice: host_id"),
     (b"host_id,\xff\n", "crash.csv", "is not UTF-8"),
     (HEADER.decode().encode("utf-16"), "crash.csv", "is not UTF-8"),
