@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import zlib
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 
@@ -60,14 +62,37 @@ def _unpacked(blocks: Blocks, path: Path, suffix: str) -> Blocks:
 
 
 def stdin() -> Blocks:
-    """The bytes of stdin.
+    """The bytes of stdin; as it has no name, its first ones say whether they are packed, and they are unpacked then.
 
     Raises:
-        OSError: it is closed.
+        OSError: it is closed. Where it is packed and damaged also the others of ``DAMAGED``, after the blocks before.
     """
     if sys.stdin is None:
         raise OSError(errno.EBADF, "stdin is closed")
-    yield from iter(lambda: sys.stdin.buffer.read(_BLOCK_BYTES), b"")
+    start = sys.stdin.buffer.read(max(map(len, _BEGIN[".zst"])))
+    whole = _Continued(start, sys.stdin.buffer)
+    if start.startswith(_BEGIN[".gz"]):
+        yield from _inflated(_blocks(whole, _BLOCK_BYTES))
+    elif start.startswith(_BEGIN[".zst"]):
+        yield from _zstd_blocks(pa.PythonFile(whole, mode="r"), _SMALL_BLOCK_BYTES)
+    else:
+        yield from _blocks(whole, _BLOCK_BYTES)
+
+
+class _Continued(io.RawIOBase):
+    """A stream as if nothing had been read of it."""
+
+    def __init__(self, start: bytes, stream: IO[bytes]) -> None:
+        self._start = start
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; fewer than there are, but none only at its end."""
+        taken, self._start = self._start, b""
+        return taken or self._stream.read(size)
 
 
 def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
@@ -113,15 +138,24 @@ def _raising(error: Exception) -> Blocks:
     yield b""  # never reached; makes it a generator, which raises when it is read
 
 
+def _blocks(stream: IO[bytes] | io.RawIOBase, block_bytes: int) -> Blocks:
+    while block := stream.read(block_bytes):
+        yield block
+
+
 def _plain(path: Path, block_bytes: int) -> Blocks:
     with path.open("rb") as stream:
-        yield from iter(lambda: stream.read(block_bytes), b"")
+        yield from _blocks(stream, block_bytes)
 
 
 def _gzip(path: Path, block_bytes: int) -> Blocks:
+    return _inflated(_plain(path, block_bytes))
+
+
+def _inflated(blocks: Blocks) -> Blocks:
     """The members of a gzip file. The gzip module would drop the last part of a truncated file."""
     inflater = Inflater()
-    for block in _plain(path, block_bytes):
+    for block in blocks:
         yield from inflater.feed(block)
     inflater.end()
 
@@ -132,7 +166,7 @@ def _zstd(path: Path, block_bytes: int) -> Blocks:
     if path.is_file() and not path.stat().st_size:
         raise EOFError("it is truncated")
     try:
-        for block in _zstd_blocks(path, min(block_bytes, _SMALL_BLOCK_BYTES)):
+        for block in _zstd_blocks(_arrow_file(path), min(block_bytes, _SMALL_BLOCK_BYTES)):
             whole_bytes += len(block)
             yield block
     except (OSError, pa.ArrowException):
@@ -141,9 +175,9 @@ def _zstd(path: Path, block_bytes: int) -> Blocks:
         raise
 
 
-def _zstd_blocks(path: Path, block_bytes: int) -> Blocks:
-    with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
-        yield from iter(lambda: stream.read(block_bytes), b"")
+def _zstd_blocks(packed: pa.NativeFile, block_bytes: int) -> Blocks:
+    with packed as file, pa.CompressedInputStream(file, "zstd") as stream:
+        yield from _blocks(stream, block_bytes)
 
 
 def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:

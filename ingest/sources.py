@@ -255,7 +255,7 @@ class _Finder:
         data, blocks = begins(stdin(), HEAD_BYTES)
         format, read = format_of(Head("", data), lambda: blocks)
         if format is None:
-            return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
+            return _of_lines(STDIN, None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), read)
 
 

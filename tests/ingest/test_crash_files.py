@@ -196,8 +196,9 @@ def test_a_time_that_has_not_come_is_no_files(lake, tmp_path):
     assert row["occurred_at"] == NOW
 
 
-def test_stdin_may_be_a_journal(lake, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(entry(OTHER) + entry(COREDUMP))))
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+def test_stdin_may_be_a_journal(lake, monkeypatch, pack):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pack(entry(OTHER) + entry(COREDUMP)))))
     report = load(lake, ["-"], now=NOW)
     assert (report.sources, report.read, report.accepted) == (("-",), 1, 1)
 

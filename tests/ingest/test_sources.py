@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -164,6 +165,25 @@ def test_stdin_is_ndjson(lake, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line("crash") + b"\n" + line("host"))))
     report = load(lake, ["-"], now=NOW)
     assert (report.sources, report.read, report.accepted) == (("-",), 2, 2)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, partial(pa.compress, codec="zstd", asbytes=True)])
+def test_a_packed_stdin_is_the_same_batch_as_its_content(lake, tmp_path, monkeypatch, pack):
+    lines = [line("crash"), b"{"]
+    plain = write(tmp_path / "plain.ndjson", lines)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pack(plain.read_bytes()))))
+    report = load(lake, [plain, "-"], now=NOW)
+    assert (report.read, report.accepted, report.quarantined) == (4, 1, 2)
+    assert len(rows_of(lake, "batch")) == len(rows_of(lake, "quarantine")) == 1
+
+
+def test_a_truncated_gzip_on_stdin_keeps_its_whole_lines_and_reports_the_rest(lake, monkeypatch):
+    packed = gzip.compress(line("crash", crash_id="a") + b"\n") + gzip.compress(line("crash", crash_id="b"))[:-9]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    with pytest.raises(IncompleteLoad, match=r"^- cannot be read to its end: it is truncated") as raised:
+        load(lake, ["-"], now=NOW)
+    assert [row["crash_id"] for row in rows_of(lake, "crash")] == ["a"]
+    assert raised.value.report.accepted == 1
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_record(load_lines):
