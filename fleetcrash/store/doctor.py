@@ -25,6 +25,7 @@ from fleetcrash.store.log import Log, unreferenced
 from fleetcrash.store.migration import older
 from fleetcrash.store.paths import DAMAGED, SPOOL
 from fleetcrash.store.schema import SCHEMA_VERSION
+from fleetcrash.store.trouble import BE_THE_OWNER, is_closed
 
 # Compaction needs room for a second copy of up to 1 GiB of what it merges, and as much again to sort it.
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2 * 1024**3
@@ -41,7 +42,8 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
         LakeError: there is no lake at all.
     """
     lake.check_present()
-    if unmade := _unmade(lake):
+    is_open = not any(is_closed(_log_folder(lake, name)) for name in table_columns())
+    if is_open and (unmade := _unmade(lake)):
         return [unmade, *_disk(lake)]
     rows = Batches()
     findings: list[Finding] = []
@@ -72,12 +74,25 @@ def _unmade(lake: Lake) -> Finding | None:
     )
 
 
+def _closed(path: Path) -> Finding:
+    """What we are not permitted to read, which says nothing of whether it is sound."""
+    return broken(
+        path,
+        "This user may not read it.",
+        "It may be sound: it was not looked at. Whatever needs it fails for this user.",
+        f"{BE_THE_OWNER} If another user wrote it, such as root, give it to the one whose the lake is, with chown.",
+    )
+
+
 def _log_folder(lake: Lake, table: str) -> Path:
     return lake.folder(table) / "_delta_log"
 
 
 def _table(lake: Lake, table: str, rows: Batches, progress: Callable[[int, int], None]) -> Iterator[Finding]:
     folder = lake.folder(table)
+    if closed_one := next(filter(is_closed, (folder, _log_folder(lake, table))), None):
+        yield _closed(closed_one)
+        return
     if not _log_folder(lake, table).is_dir():
         yield broken(
             folder,
@@ -128,6 +143,10 @@ def _log(folder: Path) -> Iterator[Finding]:
     means = f"The table {folder.name} cannot be trusted: what this file said of it is lost."
     commits, checkpoints = log.commits(), log.checkpoints()
     newest = log.newest_checkpoint()
+    needed = [path for version, path in commits.items() if newest is None or version >= newest]
+    if closed := [path for path in (*checkpoints.values(), log.hint_path, *needed) if is_closed(path)]:
+        yield from map(_closed, closed)
+        return
     for path in checkpoints.values():
         problem = _unreadable(path)
         if problem:
@@ -261,6 +280,9 @@ def _file(file: File, table: str, rows: Batches) -> Iterator[Finding]:
     if size != file.size_bytes:
         found = f"The file has {size:,} bytes; the log says {file.size_bytes:,}."
         yield broken(path, found, means, BACKUP)
+        return
+    if is_closed(path):
+        yield _closed(path)
         return
     counted = 0
     try:

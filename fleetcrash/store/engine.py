@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from fleetcrash.errors import LakeError
 from fleetcrash.records import BATCH_ID
+from fleetcrash.store import trouble
 from fleetcrash.store.aggregates import AGGREGATES, Aggregates
 from fleetcrash.store.database import connect
 from fleetcrash.store.growth import GROW_FROM_S
@@ -285,7 +286,7 @@ class Engine:
         damaged = isinstance(error, duckdb.InvalidInputException) and "file" in first_line.lower()
         damaged = damaged or "TProtocolException" in first_line  # a page without a valid header
         if reads_files or damaged or isinstance(error, duckdb.IOException):
-            return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
+            return trouble.unreadable_file(self._lake.root, first_line)
         return error
 
     def _define_table(self, name: str, table_files: TableFiles) -> None:

@@ -116,9 +116,7 @@ class Lake:
         lake = cls(Path(root))
         check_path(lake.root)
         if lake.root.exists() and not lake.root.is_dir():
-            raise LakeError(
-                f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake."
-            )
+            raise trouble.of_a_file(lake.root)
         for name in table_columns():
             if lake.has(name):
                 lake._check_version(name)
@@ -165,7 +163,10 @@ class Lake:
 
     def has(self, table: str) -> bool:
         """Whether a table is there, readable or not."""
-        return DeltaTable.is_deltatable(self._path(table))
+        try:
+            return DeltaTable.is_deltatable(self._path(table))
+        except OSError:  # we are not permitted to look into its folder, and whoever opens it is told so
+            return True
 
     def check_present(self) -> None:
         """See that a lake is there, whole or not.
@@ -174,11 +175,7 @@ class Lake:
             LakeError: there is none, or we are not permitted to look.
         """
         check_path(self.root)
-        try:
-            is_there = any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns())
-        except OSError:
-            is_there = False
-        if not is_there:
+        if not any(_is_folder(self.folder(name) / "_delta_log") for name in table_columns()):
             raise trouble.absent(self.root, self.has)
 
     def check_writable(self) -> None:
@@ -386,3 +383,10 @@ class Lake:
 def _only_batch(added: dict[str, Any]) -> str | None:
     low, high = added.get("min.batch_id"), added.get("max.batch_id")
     return low if low == high and added.get("null_count.batch_id") == 0 else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # we are not permitted to look
+        return False

@@ -12,6 +12,8 @@ from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
 from fleetcrash.store.schema import SCHEMA_VERSION, is_older
 
+BE_THE_OWNER = "Be the one whose it is, such as with sudo -u fleetcrash."
+
 
 def absent(root: Path, has: Callable[[str], bool]) -> LakeError:
     """There is no lake, or only a part of one, or we are not permitted to look.
@@ -19,33 +21,48 @@ def absent(root: Path, has: Callable[[str], bool]) -> LakeError:
     Args:
         has: tells whether a table is there.
     """
-    try:
-        is_file = root.is_file()
-        is_closed = root.is_dir() and not os.access(root, os.R_OK | os.X_OK)
-    except OSError:  # a folder above it is not readable
-        is_file, is_closed = False, True
-    if is_closed:
-        return LakeError(
-            f"{root} may not be read by this user. Nothing was changed. Be the one whose it is, "
-            "such as with sudo -u fleetcrash."
-        )
+    if is_closed(root):
+        return _closed(root)
     missing = [name for name in table_columns() if not has(name)]
+    if not missing:  # and none of them could be looked at
+        return _closed(root / next(iter(table_columns())))
     if len(missing) < len(table_columns()):
         return LakeError(
             f"The lake at {root} lacks its table {missing[0]}. Nothing was changed. "
             f"`fleetcrash doctor --lake {quote(str(root))}` says what that means."
         )
-    found = "is a file" if is_file else "holds no lake"
+    if root.is_file():
+        return of_a_file(root)
     return LakeError(
-        f"{root} {found}. Nothing was changed. "
+        f"{root} holds no lake. Nothing was changed. "
         f"Load crash reports with `fleetcrash load PATH --lake {quote(str(root))}` to make one."
     )
+
+
+def of_a_file(root: Path) -> LakeError:
+    """No lake can be where a file is."""
+    return LakeError(f"{root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake.")
+
+
+def is_closed(path: Path) -> bool:
+    """Whether we are not permitted to read a file or look into a folder; what is not there is not closed."""
+    try:
+        mode = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+        return path.exists() and not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+    except OSError:  # a folder above it is closed
+        return True
+
+
+def _closed(folder: Path) -> LakeError:
+    return LakeError(f"{folder} may not be read by this user. Nothing was changed. {BE_THE_OWNER}")
 
 
 def unmade(root: Path, error: Exception) -> LakeError:
     """A lake could not be made."""
     if is_full(error):
         return LakeError(f"The lake at {root} cannot be made: the disk is full. Free some space and run this again.")
+    if is_closed(root):
+        return _closed(root)
     return LakeError(f"The lake at {root} cannot be written: {one_line(error)}.")
 
 
@@ -66,10 +83,23 @@ def of_another_version(root: Path, table: str, found: str | None) -> LakeError:
 
 def unreadable(root: Path, table: str, error: BaseException) -> LakeError:
     """A table is damaged, or we are not permitted to read it."""
+    for folder in (root, root / table, root / table / "_delta_log"):
+        if is_closed(folder):
+            return _closed(folder)
     return LakeError(
         f"{table} in the lake at {root} cannot be read: {one_line(error)}. "
         f"`fleetcrash doctor --lake {quote(str(root))}` says what is broken."
     )
+
+
+def unreadable_file(root: Path, said: str) -> LakeError:
+    """A file of a lake is damaged, gone, or closed to us.
+
+    Args:
+        said: by whoever reads it, in one line.
+    """
+    doctor = f"`fleetcrash doctor --lake {quote(str(root))}` says what is broken."
+    return LakeError(f"The lake at {root} cannot be read: {said.rstrip('.')}. {doctor}")
 
 
 def unwritable(root: Path, table: str, error: Exception) -> LakeError:

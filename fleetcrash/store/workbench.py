@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from fleetcrash.errors import LakeError
+from fleetcrash.store import trouble
 from fleetcrash.store.database import connect
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
@@ -109,4 +110,4 @@ class Workbench:
         return bool(files)
 
     def _unreadable(self, error: duckdb.Error) -> LakeError:
-        return LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}")
+        return trouble.unreadable_file(self._lake.root, str(error).splitlines()[0])

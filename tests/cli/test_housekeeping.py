@@ -239,7 +239,7 @@ def test_on_a_lake_that_is_read_only_it_is_2_in_one_line_that_says_what_to_do(co
             table = DeltaTable(str(Path(lake) / name))
             table.alter.set_table_properties({"fleetcrash.schema": "1"}, raise_if_not_exists=False)
     before = sorted(Path(lake).rglob("*"))
-    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # as on a file system that is mounted so
+    monkeypatch.setattr(os, "access", lambda _, mode, **__: mode != os.W_OK)  # as on a file system that is mounted so
     status, _, err = run(*command, "--lake", lake)
     assert (status, err.count("\n"), sorted(Path(lake).rglob("*"))) == (2, 1, before)
     assert "is read-only to us. What is in the lake is whole. Make it writable and run the same command again." in err

@@ -23,6 +23,7 @@ from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.log import Log
 from fleetcrash.store.paths import DAMAGED, SPOOL
 from ingest.load import load
+from tests.fleetcrash.store.another_user import closed
 from tests.ingest.conftest import NOW, line, write
 
 
@@ -53,6 +54,29 @@ def lake(sound, tmp_path) -> Lake:
 
 def broken(found: list[Finding]) -> list[Finding]:
     return [one for one in found if one.severity is Severity.BROKEN]
+
+
+@pytest.mark.parametrize(
+    ("shut", "where"),
+    [("crash", "crash"), ("crash/_delta_log", "_delta_log"), ("crash/*.parquet", ".parquet"),
+     ("crash/_delta_log/*.json", ".json"), ("crash/_delta_log/*.checkpoint*", ".parquet"),
+     ("crash/_delta_log/_last*", "_last_checkpoint")],
+)  # fmt: skip
+def test_what_this_user_may_not_read_is_not_said_to_be_damaged_or_lost(lake, shut, where):
+    examine(lake)  # so that all is imported that is in a folder of root's
+    with closed(lake.root, shut) as root:
+        found = examine(Lake(root))
+    assert found == broken(found)
+    assert {Path(one.where).name.endswith(where) for one in found} == {True}
+    assert {one.found for one in found} == {"This user may not read it."}
+    assert not any("lost" in one.means or "backup" in one.todo for one in found)
+
+
+def test_a_new_lake_of_which_a_table_is_closed_is_not_said_to_be_half_made(empty_lake):
+    examine(Lake(empty_lake))
+    with closed(empty_lake, "crash") as root:
+        (found,) = examine(Lake(root))
+    assert (Path(found.where).name, found.severity) == ("crash", Severity.BROKEN)
 
 
 def relevant_files(root: Path) -> list[Path]:

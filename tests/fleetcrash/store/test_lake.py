@@ -23,6 +23,7 @@ from fleetcrash.records import table_columns
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
 from tests.dashboard.fleet import versions
+from tests.fleetcrash.store.another_user import closed
 from tests.fleetcrash.worlds import at
 
 ROOT = Path(__file__).parents[3]
@@ -79,6 +80,8 @@ def test_a_file_is_no_lake_and_stays_as_it_was(tmp_path):
         with pytest.raises(LakeError, match="is a file"):
             way(tmp_path / "lake")
     assert (tmp_path / "lake").read_text() == "mine"
+    with pytest.raises(LakeError, match=r"Choose another --lake\.$"):  # a load would be told the same
+        Lake.open(tmp_path / "lake")
 
 
 def test_where_there_is_no_lake_it_says_how_to_make_one(tmp_path):
@@ -119,12 +122,23 @@ def test_a_folder_that_may_not_be_written_is_said_to_be_one(tmp_path):
         Lake.create(tmp_path / "lake")
 
 
+@pytest.mark.parametrize("shut", ["crash", "crash/_delta_log", "*", ""])
+def test_a_lake_of_which_a_part_is_closed_to_us_says_whom_to_be(lake, shut):
+    Lake.open(lake.root)  # so that all is imported that is in a folder of root's
+    with closed(lake.root, shut) as root:
+        for way in (Lake.open, Lake.create):
+            with pytest.raises(
+                LakeError, match=rf"lake{'/crash' if shut else ''}\S* may not be read by this user.*sudo -u"
+            ):
+                way(root)
+
+
 @pytest.mark.parametrize("ask", [Lake.open, lambda root: Lake(root).check_present()])
 def test_a_lake_that_may_not_be_read_is_not_said_to_be_none(lake, monkeypatch, ask):
     def is_dir(path: Path) -> bool:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "access", lambda *_: False)  # as whoever is not root sees a folder of others
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # as whoever is not root sees a folder of others
     monkeypatch.setattr(Path, "is_dir", is_dir)
     monkeypatch.setattr(Lake, "has", lambda *_: False)
     with pytest.raises(LakeError, match="may not be read by this user"):
