@@ -103,6 +103,8 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
 
 
 def _print_counts(report: LoadReport, chosen: argparse.Namespace) -> None:
+    from ingest.reasons import wanted_by_reason
+
     rate = report.read / report.seconds if report.seconds else 0.0
     print(
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
@@ -111,7 +113,8 @@ def _print_counts(report: LoadReport, chosen: argparse.Namespace) -> None:
     from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources):,} sources"
     print(f"  from {from_each} in {report.seconds:.1f} s ({rate:,.0f} records/s)")
     for reason, count in report.reasons.items():
-        print(f"  quarantined {count:,}: {reason}")
+        wanted = wanted_by_reason().get(reason)
+        print(f"  quarantined {count:,}: {reason}" + (f"; wanted: {wanted}" if wanted else ""))
     if report.unknown_fields:
         print(f"  ignored fields: {', '.join(map(_ignored, report.unknown_fields))}")
 
@@ -123,7 +126,7 @@ def _ignored(name: str) -> str:
     known = {"record", *(column.name for columns in COLUMNS.values() for column in columns)}
     spelled = re.sub(r"[^a-z0-9]+", "_", name[:_LONGEST_NAME].lower())
     near = [] if name in known else difflib.get_close_matches(spelled, sorted(known), n=1, cutoff=_NEAR)
-    return readable(name) + (f" ({near[0]}?)" if near else "")
+    return (readable(name) or "one without a name") + (f" ({near[0]}?)" if near else "")
 
 
 def _hints(report: LoadReport) -> Iterator[str]:

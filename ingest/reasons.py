@@ -10,7 +10,7 @@ from ingest.rules import NOT_CSV, NOT_JSON, TOO_LONG, UNKNOWN_RECORD
 from ingest.streams import LONGEST_LINE_BYTES
 
 _VALUES = {
-    TIME: "RFC 3339 time with an offset, such as 2024-07-19T04:09:00Z",
+    TIME: "RFC 3339 time with an offset of hours and minutes, such as 2024-07-19T06:09:00+02:00 or ...Z",
     NUMBER: "a number",
     WHOLE: "a whole number",
     FLAG: "true or false",

@@ -347,6 +347,19 @@ def test_an_ignored_field_is_shown_with_the_one_that_it_is_close_to(tmp_path, ru
     )
 
 
+def test_a_load_says_what_is_wanted_of_what_it_put_aside(tmp_path, run):
+    records = tmp_path / "host.csv"
+    records.write_text(
+        "host_id,os_type,seen_at,\na,Linux,,1\nb,linux,2024-07-19 13:10:02+09,2\n"
+    )  # as DuckDB has times
+    for more in (["--dry-run"], []):
+        status, out, _ = run("load", str(records), *more)
+        assert status == 1
+        assert "  quarantined 1: bad_value:os_type; wanted: one of windows, darwin, linux\n" in out
+        assert "bad_time:seen_at; wanted: RFC 3339 time with an offset of hours and minutes, such as 2024-" in out
+        assert out.endswith("  ignored fields: one without a name\n")
+
+
 def test_the_quarantine_says_what_is_wanted(tmp_path, run):
     lines = [HOST.replace(b"windows", b"beos"), b"nonsense\n"]
     (tmp_path / "in.ndjson").write_bytes(b"".join(lines))
