@@ -104,9 +104,15 @@ def check_lake_path(path: Path) -> Path:
     """A path at which a lake can be.
 
     Raises:
-        BadArgument: it, or the working folder, has bytes that are not UTF-8; Delta tables need text.
+        BadArgument: it, or the working folder, has bytes that are not UTF-8; Delta tables need text. Or there is no
+            working folder.
     """
-    _check_utf8(os.path.abspath(path), "the path of a lake")
+    try:
+        absolute = os.path.abspath(path)
+    except FileNotFoundError:
+        said = f"The working folder was deleted, and {path} would be in it. Nothing was changed."
+        raise BadArgument(f"{said} Go to another folder, or name the whole path with --lake.") from None
+    _check_utf8(absolute, "the path of a lake")
     return path
 
 

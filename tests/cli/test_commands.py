@@ -360,6 +360,16 @@ def test_a_load_says_what_is_wanted_of_what_it_put_aside(tmp_path, run):
         assert out.endswith("  ignored fields: one without a name\n")
 
 
+def test_a_lake_in_a_working_folder_that_was_deleted_is_bad_use(tmp_path, monkeypatch, run):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    status, out, err = run("incidents", "--lake", "lake")
+    assert (status, out) == (2, "")
+    assert err.startswith("fleetcrash: The working folder was deleted, and lake would be in it. Nothing was changed.")
+    assert run("incidents", "--lake", str(tmp_path / "lake"))[2].startswith(f"fleetcrash: {tmp_path / 'lake'} holds no")
+
+
 def test_the_quarantine_says_what_is_wanted(tmp_path, run):
     lines = [HOST.replace(b"windows", b"beos"), b"nonsense\n"]
     (tmp_path / "in.ndjson").write_bytes(b"".join(lines))
