@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
 from commands.options import COMMON, Commands, check_text
@@ -36,9 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Our matrices are too small to share out: threads that wait for one another cost a third more than they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _open_what_is_closed()
+    _let_be_lost("stderr")
     _spell_out_what_cannot_be_written()
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    if chosen.serves:  # what it says on stdout is no answer that somebody waits for
+        _let_be_lost("stdout")
     _take_lake_before(parser, chosen)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     run: Callable[[argparse.Namespace], int] = chosen.run
@@ -81,6 +85,28 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+
+
+class _Lossy(io.FileIO):
+    """Drops what cannot be written, such as to a log whose disk is full."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(stream.fileno(), "wb", closefd=False)
+        self._owner = stream  # which would close the file once nobody has it
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _let_be_lost(name: str) -> None:
+    """What is said beside an answer ends no command and changes no status where it cannot be written."""
+    stream = getattr(sys, name)
+    if type(stream) is io.TextIOWrapper:
+        lossy = io.BufferedWriter(_Lossy(stream))
+        setattr(sys, name, io.TextIOWrapper(lossy, stream.encoding, "backslashreplace", line_buffering=True))
 
 
 def _spell_out_what_cannot_be_written() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
@@ -541,6 +542,24 @@ def test_output_that_finds_no_room_is_said_in_one_line(lake):
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "cannot be written: No space left on device" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_finds_no_room_changes_no_status_and_ends_nothing_that_serves(tmp_path, monkeypatch):
+    def serve(_: argparse.Namespace) -> int:
+        print("Collector: ...", flush=True)
+        return Exit.DONE
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=serve, serves=True)
+    with open("/dev/full", "w") as out, open("/dev/full", "w") as err:
+        monkeypatch.setattr(sys, "stderr", err)
+        assert cli.main(["incidents", "--lake", str(tmp_path / "nothing")]) == 2
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(cli, "_parser", lambda: parser)
+        assert cli.main([]) == 0
+        print("on and on", file=sys.stderr, flush=True)
+        monkeypatch.undo()
 
 
 @pytest.mark.slow
