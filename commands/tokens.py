@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from commands.options import Commands, duration, lake_of, positive, who
 from commands.output import Exit, print_json
 from fleetcrash.terminal import readable
+from fleetcrash.times import time_text
 
 if TYPE_CHECKING:
     from ingest.collector.token_book import Entry
@@ -56,7 +57,8 @@ def add(chosen: argparse.Namespace) -> int:
 
 def list_(chosen: argparse.Namespace) -> int:
     """List the tokens by name."""
-    listed = _tokens(chosen).listed()
+    tokens = _tokens(chosen)
+    listed = tokens.listed()
     if chosen.json:
         print_json({"schema": 1, "tokens": [_as_json(one) for one in listed]})
         return Exit.DONE
@@ -64,15 +66,18 @@ def list_(chosen: argparse.Namespace) -> int:
         rate = "" if one.rate is None else f", {one.rate:g} records/s"
         former = f", the secret before it until {one.former[-1].until}" if one.former else ""
         print(readable(f"{one.name}  since {one.created_at}, {one.scope}{rate}{former}"))
+    if not listed:
+        print("There is no token" + (", so that nobody may send." if tokens.configured else ": senders need none."))
     return Exit.DONE
 
 
 def rotate(chosen: argparse.Namespace) -> int:
     """Give a token a new secret and show it once; the old one is taken for a while as well."""
     overlap = timedelta(seconds=chosen.overlap)
-    token = _tokens(chosen).rotate(chosen.name, now=datetime.now(UTC), overlap=overlap, by=who())
-    name = readable(chosen.name)
-    print(f"Token {name} has a new secret; the old one is taken for another {overlap}:", file=sys.stderr)
+    tokens, now = _tokens(chosen), datetime.now(UTC)
+    token = tokens.rotate(chosen.name, now=now, overlap=overlap, by=who())
+    until = time_text((now + overlap).replace(microsecond=0))
+    print(f"Token {readable(chosen.name)} has a new secret; the old one is taken until {until}:", file=sys.stderr)
     print(token)
     return Exit.DONE
 

@@ -12,6 +12,7 @@ import pytest
 
 import cli
 from fleetcrash.errors import LakeError
+from fleetcrash.store import Lake
 from ingest.collector import token_book
 from ingest.collector.rates import Rates
 from ingest.collector.refusal import Refusal
@@ -204,9 +205,10 @@ def test_the_commands_rotate_and_list_what_was_done(tmp_path, capsys):
     lake = ["--lake", str(tmp_path / "lake")]
     assert cli.main(["token", "add", "edge", "--scope", "admin", "--rate", "20", *lake]) == 0
     assert cli.main(["token", "rotate", "edge", "--overlap", "2h", *lake]) == 0
-    new = capsys.readouterr().out.split()[1]
+    out, err = capsys.readouterr()
+    new, ends = out.split()[1], err.strip(":\n").rpartition(" ")[2]
     assert cli.main(["token", "list", *lake]) == 0
-    assert ", admin, 20 records/s, the secret before it until " in capsys.readouterr().out
+    assert f", admin, 20 records/s, the secret before it until {ends}\n" in capsys.readouterr().out
     assert cli.main(["token", "log", "--json", *lake]) == 0
     changes = json.loads(capsys.readouterr().out)["changes"]
     assert [one["action"] for one in changes] == ["add", "rotate"]
@@ -217,6 +219,16 @@ def test_the_commands_rotate_and_list_what_was_done(tmp_path, capsys):
     found = Tokens(tmp_path / "lake").find(new, now=NOW)
     assert found is not None
     assert found.rate == 20
+
+
+def test_a_list_without_a_token_says_who_may_send(tmp_path, capsys):
+    lake = ["--lake", str(Lake.create(tmp_path / "lake").root)]
+    assert cli.main(["token", "list", *lake]) == 0
+    assert capsys.readouterr().out == "There is no token: senders need none.\n"
+    assert cli.main(["token", "add", "edge", *lake]) == cli.main(["token", "revoke", "edge", *lake]) == 0
+    capsys.readouterr()
+    assert cli.main(["token", "list", *lake]) == 0
+    assert capsys.readouterr().out == "There is no token, so that nobody may send.\n"
 
 
 # -- rates
