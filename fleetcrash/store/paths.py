@@ -18,6 +18,7 @@ DAMAGED = ".damaged"
 
 # deltalake takes a path for a URL: it reads %41 as A, and at the other characters it panics, which is no Exception.
 _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a letter alone is a drive
 
 
 def check_path(root: Path) -> None:
@@ -26,6 +27,11 @@ def check_path(root: Path) -> None:
     Raises:
         LakeError: it cannot.
     """
+    if _URL.match(root.as_posix()):  # the tables would be there, and the rest of the lake in a folder of that name here
+        raise LakeError(
+            f"{str(root)!r} is a URL, and a lake is a folder that this machine can write. "
+            "Nothing was changed. Choose another --lake."
+        )
     unfit = _UNFIT.search(root.absolute().as_posix())
     if unfit:
         raise LakeError(

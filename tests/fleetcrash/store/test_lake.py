@@ -74,6 +74,15 @@ def test_a_name_that_no_lake_can_have_is_refused_before_anything_is_made(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/lake", "file:///{}/lake", "abfss://x@y.example/lake"])
+def test_a_url_is_no_lake(tmp_path, monkeypatch, url):
+    monkeypatch.chdir(tmp_path)
+    for way in (Lake.create, Lake.open, lambda root: Lake(Path(root)).check_present()):
+        with pytest.raises(LakeError, match=r"is a URL, and a lake is a folder .*Nothing was changed"):
+            way(url.format(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_no_lake_and_stays_as_it_was(tmp_path):
     (tmp_path / "lake").write_text("mine")
     for way in (Lake.create, Lake.open):
