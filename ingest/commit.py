@@ -195,7 +195,10 @@ class Intake:
             duplicates += sound - kind_new
             leans_on |= unfinished
         counts = replace(counts, accepted=new, duplicates=duplicates)
-        self._commit_entry(counts, batch_id=batch_id, source=source, leans_on=leans_on)
+        if not self._commit_entry(counts, batch_id=batch_id, source=source, leans_on=leans_on):
+            return replace(
+                counts, accepted=0, duplicates=new + duplicates
+            )  # another process, which counts them, was first
         return counts
 
     def _clock_of(self, batch_id: str) -> datetime:
@@ -282,7 +285,8 @@ class Intake:
             rows = rows.append_column(name, one_of([text], np.zeros(len(rows), np.int32)))
         return rows
 
-    def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> None:
+    def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> bool:
+        """Enter a batch in the books; False: it is there already."""
         rows = self._bench.table(
             filled("batch_row"),
             batch_id=batch_id,
@@ -294,7 +298,7 @@ class Intake:
             loaded_at=self._loaded_at,
             leans_on=sorted(leans_on),
         )
-        self._lake.append("batch", rows, batch_id=batch_id)
+        return self._lake.append("batch", rows, batch_id=batch_id)
 
     def _reasons(self, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> Mapping[str, int]:
         """How many records are refused for which reason."""

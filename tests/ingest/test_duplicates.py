@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -183,3 +184,20 @@ def test_a_record_that_lies_in_no_batch_is_leant_on_without_one(lake, tmp_path):
     report = load(another, [tmp_path / "a.ndjson"], now=NOW)
     assert (report.accepted, report.duplicates) == (0, 1)
     assert [row["leans_on"] for row in rows_of(another, "batch")] == [None]
+
+
+def test_of_two_loads_of_the_same_at_one_time_only_one_says_that_it_was_accepted(lake, tmp_path, monkeypatch):
+    path = write(tmp_path / "in.ndjson", [line("crash"), line("host"), b"nonsense"])
+    append, reports = Lake.append, []
+
+    def overtaken(mine: Lake, table: str, rows: pa.Table, **named: Any) -> bool:
+        if table == "crash":
+            monkeypatch.undo()
+            reports.append(load(Lake.open(lake.root), [path], now=NOW))
+        return append(mine, table, rows, **named)
+
+    monkeypatch.setattr(Lake, "append", overtaken)
+    reports.append(load(lake, [path], now=NOW))
+    assert [(report.accepted, report.duplicates, report.quarantined) for report in reports] == [(2, 0, 1), (0, 2, 1)]
+    assert [entry["accepted"] for entry in rows_of(lake, "batch")] == [2]
+    assert len(rows_of(lake, "crash")) == len(rows_of(lake, "host")) == len(rows_of(lake, "quarantine")) == 1
