@@ -30,40 +30,59 @@ def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
 
 
 def headline(incident: Incident, snapshot: Snapshot) -> str:
-    """What is wrong, in one sentence of markup."""
+    """What is wrong, or was, in one sentence of markup."""
+    rose = _rose(incident)
     if incident.verdict == "update":
         name = f"<b>{text(incident.update_id)}</b>"
-        kind, hit = kind_name(incident.update_kind), whom(incident.condition)
-        return f"{name} ({escape(kind)}) is {_doing(incident)} {escape(hit)}"
+        return f"{name} ({escape(kind_name(incident.update_kind))}) {_does(incident)} {escape(_whom(incident))}"
     if incident.verdict == "cannot_separate":
         names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied[:3]]
+        cannot = "cannot be told" if incident.is_open else "could not be told"
+        yet = " yet" if incident.is_open else ""
         if len(names) > 1:
-            return f"Crashes rose after an update: {' or '.join(names)}, which cannot be told apart yet"
+            return f"{rose} after an update: {' or '.join(names)}, which {cannot} apart{yet}"
         after = f" after an update, {names[0]}" if names else ""
-        return f"Crashes rose{after}; whether {'it' if names else 'an update'} did it cannot be told yet"
+        return f"{rose}{after}; whether {'it' if names else 'an update'} did it {cannot}{yet}"
     if incident.verdict == "no_update":
         cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
         if not snapshot.updates:
-            return f"Crashes rose, and <b>no update is known</b> to be in the fleet: the rise follows {escape(cause)}"
-        return f"Crashes rose and <b>no update</b> is to blame: the rise follows {escape(cause)}"
-    return "Crashes rose; <b>what did it is being judged</b>"
+            return f"{rose}, and <b>no update is known</b> to be in the fleet: this follows {escape(cause)}"
+        return f"{rose}, and <b>no update</b> is to blame: this follows {escape(cause)}"
+    return f"{rose}; <b>what did it {'is being judged' if incident.is_open else 'could not be told'}</b>"
 
 
-def _doing(incident: Incident) -> str:
-    return "crashing" if incident.hosts_left is None else "silencing"
+def _rose(incident: Incident) -> str:
+    """What happened to hosts, whatever did it."""
+    if incident.hosts_left is not None:
+        return "Hosts went offline"
+    if incident.is_silence:
+        return "Servers went dark"
+    return "Crashes rose and servers went dark" if incident.hosts_dark > incident.hosts_crashed else "Crashes rose"
+
+
+def _does(incident: Incident) -> str:
+    """What the update does to hosts, or did until the incident closed."""
+    if incident.is_open:
+        return "is silencing" if incident.is_silence else "is crashing"
+    return "silenced" if incident.is_silence else "crashed"
+
+
+def _whom(incident: Incident) -> str:
+    return whom(incident.condition, is_open=incident.is_open)
 
 
 def plain_headline(incident: Incident) -> str:
-    """What is wrong, without markup, for titles and links."""
+    """What is wrong, or was, without markup, for titles and links."""
     if incident.verdict == "update":
-        return f"{plain(incident.update_id)} is {_doing(incident)} {whom(incident.condition)}"
+        return f"{plain(incident.update_id)} {_does(incident)} {_whom(incident)}"
     if incident.verdict == "cannot_separate":
         names = [plain(each.update_id) for each in incident.tied[:3]]
-        other = "something that is no update" if names else "Crashes rose; whether an update did it cannot be told yet"
+        cannot = "cannot be told yet" if incident.is_open else "could not be told"
+        other = "something that is no update" if names else f"{_rose(incident)}; whether an update did it {cannot}"
         return " or ".join(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
         return f"No update to blame: {CAUSE_NAMES.get(incident.cause or '', 'another cause')}"
-    return "Crashes rose; being judged"
+    return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
 
 
 def quiet_banner(judgement: Judgement, *, age: str) -> str:
@@ -109,14 +128,16 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
     if incident.hosts_left is not None:
         shown.append(Fact("Went offline", count(incident.hosts_left)))
-    shown.append(Fact("Hosts crashed", count(crashed) + of_all))
+    hit = [Fact("Hosts crashed", count(crashed) + of_all)]
     if snapshot.only_crashes:
-        shown.append(Fact("At risk, dark", "not known"))
+        hit.append(Fact("At risk, dark", "not known"))
     elif incident.verdict == "update":
-        shown.append(Fact("At risk", count(impact.get("at_risk"))))
+        hit.append(Fact("At risk", count(impact.get("at_risk"))))
     dark = impact.get("dark") if incident.verdict == "update" else evidence.get("hosts_dark")
     if dark is not None and not snapshot.only_crashes:
-        shown.append(Fact("Dark", count(dark)))
+        # What happened to most of them is read first.
+        hit.insert(0 if incident.verdict != "update" and incident.is_silence else len(hit), Fact("Dark", count(dark)))
+    shown += hit
     shown.append(Fact("Since", _since(incident, snapshot.update(incident.update_id), beside)))
     return shown
 

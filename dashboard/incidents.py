@@ -13,6 +13,8 @@ from fleetcrash.attribution.weighing.judgement import TIED_FROM
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
 
+_HARDLY_ANY = 0.1  # so few crash, beside those that go dark, that it is a silence: as in the monitor's summary
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -94,6 +96,21 @@ class Incident:
         """Hosts that went offline soon after the update, if that is the evidence; else None."""
         found = self.evidence.get("hosts_left")
         return found if isinstance(found, int) else None
+
+    @property
+    def hosts_crashed(self) -> float:
+        """Hosts that crashed; 0 if that is not known."""
+        return _number(self.evidence.get("hosts_crashed")) or 0.0
+
+    @property
+    def hosts_dark(self) -> float:
+        """Hosts that went dark, whether back or not; 0 if that is not known."""
+        return _number(self.evidence.get("hosts_dark")) or 0.0
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether hosts fall silent, and hardly any crashes."""
+        return self.hosts_left is not None or self.hosts_crashed < _HARDLY_ANY * self.hosts_dark
 
     @property
     def probability(self) -> float | None:

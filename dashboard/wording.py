@@ -106,12 +106,18 @@ def kind_name(kind: str | None) -> str:
     return KIND_NAMES.get(kind or "", "update")
 
 
-def whom(condition: Mapping[str, str] | None) -> str:
-    """The hosts that a condition selects, to follow "is crashing"."""
+def whom(condition: Mapping[str, str] | None, *, is_open: bool = True) -> str:
+    """The hosts that a condition selects, to follow "is crashing".
+
+    Args:
+        is_open: whether the incident still is, so that what is not known may yet come out.
+    """
+    have = "have" if is_open else "had"
     if condition is None:
-        return "hosts that have it (which ones in particular is still open)"
+        told = "is still open" if is_open else "could not be told"
+        return f"hosts that {have} it (which ones in particular {told})"
     if not condition:
-        return "hosts of every kind that have it"
+        return f"hosts of every kind that {have} it"
     rest = dict(condition)
     os_type = rest.pop("os_type", None)
     hosts = f"{os_name(os_type)} hosts" if os_type else "hosts"

@@ -175,7 +175,8 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
         Fact("Alarm", clock(incident.alarm_at, beside=beside)),
     ]
     if incident.verdict != "no_update":
-        named = clock(incident.named_at, beside=beside) if incident.named_at else "not yet"
+        never = "not yet" if incident.is_open else "never"
+        named = clock(incident.named_at, beside=beside) if incident.named_at else never
         shown.append(Fact("Named", named))
     if incident.update_id is not None:
         withdrawn = update.reverted_at if update else None
@@ -210,8 +211,10 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
             "no update",
             more=f"follows {CAUSE_NAMES.get(incident.cause or '', 'another cause')}",
         )
-    else:
+    elif incident.is_open:
         who = Card("Attribution", "open", more="still being judged")
+    else:
+        who = Card("Attribution", "none", more="closed before anything could be told")
     crashed = evidence.get("hosts_crashed")
     exposed = impact.get("exposed") or evidence.get("hosts_exposed")
     share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""

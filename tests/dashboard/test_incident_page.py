@@ -59,6 +59,33 @@ def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, inci
     assert "Recovered 11 online" not in text
 
 
+@pytest.mark.parametrize(
+    ("changed", "said", "unsaid"),
+    [
+        ({}, f"{GUILTY} (content update) crashed Windows hosts, agent", "is crashing"),
+        ({"condition": None}, "crashed hosts that had it (which ones in particular could not be told)", "still open"),
+        (
+            {"verdict": "cannot_separate", "update_id": None, "named_at": None},
+            f"Crashes rose after an update, {GUILTY} ; whether it did it could not be told State closed",
+            "not yet",
+        ),
+        (
+            {"verdict": "undetermined", "update_id": None, "named_at": None, "candidates": []},
+            "Crashes rose; what did it could not be told State closed",
+            "is being judged",
+        ),
+    ],
+)
+def test_what_is_over_is_told_as_over(lake: Lake, incident_page, view, changed: dict[str, Any], said: str, unsaid: str):
+    tick(lake, [incident(closed_at="2026-03-04T13:30:00Z", **changed)])
+    text = incident_page(lake.root, "inc-0001").text
+    assert said in text
+    assert unsaid not in text
+    quiet = view("overview", lake.root).text
+    assert "is crashing" not in quiet
+    assert "being judged" not in quiet
+
+
 def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
     controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04}
     tick(lake, [incident(controls=controls)])

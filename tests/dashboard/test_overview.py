@@ -162,6 +162,34 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
 
 
+@pytest.mark.parametrize(
+    ("crashed", "dark", "changed", "said"),
+    [
+        (0, 3850, {"verdict": "undetermined"}, "Servers went dark; what did it is being judged Dark 3 850"),
+        (
+            9,
+            603,
+            {"verdict": "no_update", "cause": "site"},
+            "Servers went dark, and no update is to blame: this follows a",
+        ),
+        (
+            625,
+            2017,
+            {"verdict": "no_update", "cause": "region"},
+            "Crashes rose and servers went dark, and no update is",
+        ),
+        (17, 0, {"verdict": "undetermined"}, "Crashes rose; what did it is being judged Hosts crashed 17"),
+        (2, 40, {"verdict": "update", "update_id": GUILTY}, f"{GUILTY} (content update) is silencing Windows hosts"),
+    ],
+)
+def test_silence_is_not_told_as_crashes(
+    lake: Lake, overview, crashed: int, dark: int, changed: dict[str, Any], said: str
+):
+    evidence = {**incident()["evidence"], "hosts_crashed": crashed, "hosts_dark": dark, "hosts_exposed": 0}
+    tick(lake, [incident(**{"update_id": None, "evidence": evidence, "impact": {}, **changed})])
+    assert said in overview(lake.root).text
+
+
 @pytest.mark.slow
 def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
     tick(lake, [incident()])
