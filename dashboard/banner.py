@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
+from dashboard.freshness import Freshness
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
 from dashboard.snapshot import Snapshot, Update
@@ -85,13 +86,21 @@ def plain_headline(incident: Incident) -> str:
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
 
 
-def quiet_banner(judgement: Judgement, *, age: str) -> str:
-    """The banner when no incident is open."""
-    said = f"Judged as of {clock(judgement.as_of)}; {age}."
+def quiet_banner(judgement: Judgement, age: Freshness) -> str:
+    """The banner when no incident is open; it claims no quiet that nobody has looked for.
+
+    Args:
+        age: of the data that was judged.
+    """
+    said = f"Judged as of {clock(judgement.as_of)}; {age.words}."
     if judgement.closed:
         last = judgement.closed[0]
         said += f" The last incident ({plain_headline(last)}) closed {clock(last.closed_at)}."
-    return _boxed("quiet", "<b>All quiet.</b> No open incident", "", f"<p class='fc-next'>{escape(said)}</p>")
+    if not (age.silent or age.behind):
+        return _boxed("quiet", "<b>All quiet.</b> No open incident", "", f"<p class='fc-next'>{escape(said)}</p>")
+    since = "nothing has come in since" if age.silent else "what has come in since is not judged"
+    title = f"No incident was open at {escape(clock(judgement.as_of))}; {since}"
+    return _boxed("notice", title, "", f"<p class='fc-next'>{escape(said)}</p>")
 
 
 def unjudged_banner(snapshot: Snapshot) -> str:

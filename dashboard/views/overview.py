@@ -48,7 +48,7 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
         st.html(unjudged_banner(snapshot))
         return
     if not judgement.open:
-        st.html(quiet_banner(judgement, age=freshness(snapshot, datetime.now(UTC)).words))
+        st.html(quiet_banner(judgement, freshness(snapshot, datetime.now(UTC))))
         _links(judgement.closed[:1], "Open the closed incident")
         return
     for incident in judgement.open[:_MOST_BANNERS]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.banner import quiet_banner
 from dashboard.freshness import freshness
 from dashboard.incidents import Judgement, read_judgement
 from dashboard.markup import markdown_text, text
@@ -113,6 +114,19 @@ def test_a_monitor_that_lets_what_arrived_lie_is_stopped():
     ours = NOW + timedelta(days=90)
     replayed = _snapshot(NOW, batch_at=ours, tick=(NOW, ours - timedelta(minutes=9)))
     assert "monitor stopped" in freshness(replayed, ours + timedelta(seconds=1)).card.more
+
+
+def test_quiet_is_claimed_only_of_what_was_looked_at():
+    later = NOW + timedelta(minutes=14)
+    said = []
+    for newest, at in ((NOW, NOW), (NOW, later), (later, later)):
+        snapshot = _snapshot(newest, batch_at=newest, tick=(NOW, NOW))
+        assert snapshot.judgement is not None
+        said.append(quiet_banner(snapshot.judgement, freshness(snapshot, at)))
+    assert "All quiet" in said[0]
+    assert "No incident was open at 4 Mar 2026 12:00 UTC; nothing has come in since" in said[1]
+    assert "No incident was open at 4 Mar 2026 12:00 UTC; what has come in since is not judged" in said[2]
+    assert not any("quiet" in each for each in said[1:])
 
 
 def test_a_replay_has_fleet_time():
