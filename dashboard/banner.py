@@ -23,6 +23,8 @@ from dashboard.wording import (
     whom,
 )
 
+_NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
+
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
     """The banner of an open incident."""
@@ -193,6 +195,7 @@ def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
             said += f" {count(pending)} more hosts would match and have not received it."
     if snapshot.only_crashes:
         return f"{said} Which hosts have it is not known: {NOT_TOLD}.", ""
-    state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
-    command = hosts_command(incident.update_id, snapshot.root, state=state)
+    order = ("dark", "at_risk", "crashed") if update is not None and update.reverted_at is not None else _NEED_SOMEBODY
+    state = next((name for name in order if incident.impact.get(name)), None)
+    command = hosts_command(incident.update_id, snapshot.root, state=state) if state else ""
     return f"{said} Hosts to reach:" if command else said, command

@@ -67,6 +67,23 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
     assert "--state dark" in page.text
 
 
+@pytest.mark.parametrize(
+    ("impact", "asked"),
+    [
+        ({"at_risk": 0, "dark": 2}, "--state dark"),
+        ({"at_risk": 0, "dark": 0, "crashed": 5}, "--state crashed"),
+        ({"at_risk": 0, "dark": 0, "crashed": 0}, ""),
+    ],
+)
+def test_the_hosts_to_reach_are_some(impact: dict[str, int], asked: str, lake: Lake, overview):
+    tick(lake, [incident(impact=incident()["impact"] | impact)])
+    text = overview(lake.root).text
+    assert f"withdraw {GUILTY}" in text
+    assert asked in text
+    assert ("Hosts to reach" in text) == bool(asked)
+    assert "--state at_risk" not in text
+
+
 @pytest.mark.variants
 @pytest.mark.parametrize(
     ("changed", "said"),
