@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
 
 from dashboard import tables
-from dashboard.banner import headline, next_words, plain_headline
+from dashboard.banner import headline, next_words
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
@@ -17,11 +17,12 @@ from dashboard.frame import framed
 from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
-from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
-from dashboard.pages import current_feed, incident_page, is_dark, overview_page
+from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
+from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
 from dashboard.views.incident_delay import what_waiting_cost
+from dashboard.views.incident_list import no_incident
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
@@ -32,7 +33,6 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
-    on_lake,
     percent,
     plain,
     times,
@@ -60,7 +60,7 @@ def show() -> None:
     judgement = feed.snapshot().judgement
     if judgement is None or judgement.find(asked) is None:
         if needs_lake(feed):
-            _no_incident(feed, asked)
+            no_incident(feed, asked)
     elif framed(_rows_behind, asked, above=lambda feed, _: _impact(feed, asked), every_s=_ROWS_EVERY_S):
         _reasons(feed, asked)
 
@@ -69,18 +69,6 @@ def _rows_behind(feed: Feed, view: View, asked: str) -> None:
     _, _, incident = _found(feed, asked)
     incident_clusters(feed, view, incident)
     incident_hosts(feed, view, incident)
-
-
-@st.fragment(run_every=5)
-def _no_incident(feed: Feed, asked: str) -> None:
-    snapshot = feed.snapshot()
-    judgement = snapshot.judgement
-    if judgement and judgement.find(asked):
-        st.rerun()
-    if judgement and judgement.incidents and not asked:
-        _list("Incidents", [*judgement.open, *judgement.closed])
-    else:
-        _unknown(asked, snapshot)
 
 
 @st.fragment(run_every=5)
@@ -126,45 +114,6 @@ def _found(feed: Feed, asked: str) -> tuple[Snapshot, Judgement, Incident]:
     if snapshot.judgement is None or incident is None:
         st.rerun()
     return snapshot, snapshot.judgement, incident
-
-
-def _unknown(incident_id: str, snapshot: Snapshot) -> None:
-    judgement = snapshot.judgement
-    if judgement is None:
-        st.html(
-            state(
-                "No incidents yet",
-                ["No monitor has ticked on this lake, so nobody has looked for one."],
-                on_lake("fleetcrash monitor", snapshot.root),
-            )
-        )
-    elif not incident_id:
-        st.html(state("No incidents", [f"None was found up to {clock(judgement.as_of)}."]))
-    else:
-        st.html(
-            state(
-                "No incident of that name",
-                [
-                    f"Asked for: {plain(incident_id, 128)}.",
-                    f"The monitor's newest judgement, as of {clock(judgement.as_of)}, does not list it. "
-                    "It may belong to another lake.",
-                ],
-            )
-        )
-    st.page_link(overview_page(), label="To the overview →")
-    if judgement and judgement.incidents:
-        _list("Incidents of this lake", [*judgement.open, *judgement.closed])
-
-
-def _list(title: str, incidents: Sequence[Incident]) -> None:
-    st.html(f'<div class="fc"><h3>{escape(title)}</h3></div>')
-    for each in incidents:
-        when = "open" if each.is_open else f"closed {clock(each.closed_at)}"
-        st.page_link(
-            incident_page(),
-            label=f"{markdown_text(plain_headline(each))} · alarm {clock(each.alarm_at)} · {when} →",
-            query_params={"id": each.incident_id},
-        )
 
 
 def _head(snapshot: Snapshot, incident: Incident) -> str:

@@ -258,12 +258,20 @@ def test_an_unknown_id_is_answered_with_a_way_on(asked: str, lake: Lake, inciden
     page = incident_page(lake.root, asked)
     assert "No incident of that name" in page.text
     assert "<script" not in page.markup
-    assert len(page.app.get("page_link")) == 2
+    assert len(page.app.get("page_link")) == 1
+    assert len(page.rows("Incidents of this lake")) == 1
 
 
-def test_without_an_id_the_incidents_are_listed(lake: Lake, incident_page):
-    tick(lake, [incident(), incident(incident_id="inc-2", closed_at="2026-03-04T13:00:00Z")])
-    assert len(incident_page(lake.root).app.get("page_link")) == 2
+def test_without_an_id_the_incidents_are_listed_with_what_became_of_them(lake: Lake, incident_page):
+    ended = incident(incident_id="inc-2", condition={}, closed_at="2026-03-03T13:00:00Z", evidence={})
+    tick(lake, [ended, incident()])
+    page = incident_page(lake.root)
+    assert page.rows("Incidents") == [
+        [f"{GUILTY} is crashing Windows hosts, agent ≥ 7.11", "open", "12:02", "18", "2"],
+        [f"{GUILTY} crashed hosts of every kind that had it", "closed 3 Mar 13:00", "12:02", "–", "–"],
+    ]
+    assert "1 open, 1 closed, as of 4 Mar 2026 14:00 UTC" in page.text
+    assert '<a href="incident?id=inc-2">' in page.markup
 
 
 def test_a_closed_incident_is_shown_calmly(lake: Lake, incident_page):
