@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import links
 from dashboard.markup import Column, Link, Row, Spark, table
-from dashboard.wording import CLUSTER_STATES, clock, count, os_name, percent, plain
+from dashboard.wording import CLUSTER_STATES, clock, count, counted, os_name, percent, plain
 from fleetcrash.clustering import Cluster
 
 SPARK_BUCKETS = 24
@@ -106,7 +106,7 @@ def variants_table(cluster: Cluster, *, most: int) -> str:
 
 def _spark(values: Sequence[int]) -> Spark:
     most = max(values, default=0)
-    return Spark(values, f"{count(sum(values))} crashes, at most {count(most)} in one part of the range")
+    return Spark(values, f"{counted(sum(values), 'crash')}, at most {count(most)} in one part of the range")
 
 
 def _systems(counts: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from dashboard.data import Feed
 from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
 from dashboard.snapshot import LakeState, Snapshot
-from dashboard.wording import count, on_lake, plain
+from dashboard.wording import counted, on_lake, plain
 
 
 def lake_card(snapshot: Snapshot) -> str:
@@ -34,7 +34,7 @@ def lake_card(snapshot: Snapshot) -> str:
             [plain(snapshot.problem, 400), "Nothing was changed. It is tried again every two seconds."],
         )
     aside = snapshot.health.get("quarantined")
-    refused = [f"{count(aside)} records came in and were put aside: Data health says why."] if aside else []
+    refused = [f"Put aside as it came in: {counted(aside, 'record')}. Data health says why."] if aside else []
     return state(
         "The lake is empty",
         [

@@ -14,7 +14,7 @@ from dashboard import links
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Column, Link, Row, Spark, table
 from dashboard.selection import Filters
-from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain, rate, times
+from dashboard.wording import STATE_NAMES, clock, count, counted, kind_name, os_name, plain, rate, times
 
 # With fewer crashes a ratio is noise: at ten, chance alone moves a count by a third.
 FEWEST_CRASHES = 10
@@ -181,7 +181,10 @@ def updates_table(
                     rate(each.rate),
                     rate(each.rate_otherwise),
                     Ratio(each.ratio, each.ratio_bound).words if each.ratio == each.ratio else "–",
-                    Spark(curves.get(each.update_id, ()), f"{count(each.crashes)} crashes over the time range")
+                    Spark(
+                        curves.get(each.update_id, ()),
+                        f"{counted(each.crashes, 'crash')} over the time range",
+                    )
                     if told
                     else "–",
                 ],

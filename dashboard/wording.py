@@ -156,6 +156,12 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{int(value):,}".replace(",", "\u202f")
 
 
+def counted(value: float | None, thing: str) -> str:
+    """So many of a thing, such as "1 crash" or "2 crashes"."""
+    plural = "es" if thing.endswith("sh") else "s"
+    return f"{count(value)} {thing}{'' if value == 1 else plural}"
+
+
 def rate(per_host_hour: float | None) -> str:
     """A rate per 1,000 host-hours with three significant digits."""
     if per_host_hour is None or per_host_hour != per_host_hour:

@@ -22,7 +22,7 @@ from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, export_curve, named_updates
-from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
+from dashboard.wording import CLUSTER_STATES, ago, clock, count, counted, kind_name, plain
 from fleetcrash.clustering import Cluster
 from fleetcrash.errors import UnknownName
 
@@ -117,7 +117,7 @@ def _figures(feed: Feed, view: View, selection: Selection, cluster: Cluster) -> 
             [
                 Card("Hosts", count(hit["hosts_crashed"]), more=f"{online}, {shown}"),
                 Card("Crashes", count(hit["crashes"]), more=shown),
-                Card("Hosts ever", count(cluster.hosts), more=f"{count(cluster.crashes)} crashes in all"),
+                Card("Hosts ever", count(cluster.hosts), more=f"{counted(cluster.crashes, 'crash')} in all"),
             ]
         )
     )

@@ -18,7 +18,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates
-from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, kind_name, os_name, plain
+from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, counted, kind_name, os_name, plain
 from fleetcrash.attribution.reporting.impact import State
 
 _MOST_ROWS = 50
@@ -78,7 +78,7 @@ def _panels(feed: Feed, view: View, host_id: str) -> Charts | None:
                 theme=None,
                 key="host-line",
                 config={"displayModeBar": False},
-                alt=f"What happened to the host, {view.window_words(selection)}: {count(len(crashes))} crashes.",
+                alt=f"What happened to the host, {view.window_words(selection)}: {counted(len(crashes), 'crash')}.",
             )
 
         return charts

@@ -33,6 +33,7 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    counted,
     percent,
     plain,
     times,
@@ -172,7 +173,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
         "Hosts crashed",
         count(crashed),
         unit=f"of {count(exposed)} {word}" if exposed else "",
-        more=f"{share}{count(evidence.get('crashes'))} crashes",
+        more=f"{share}{counted(evidence.get('crashes'), 'crash')}",
     )
     if snapshot.only_crashes:
         return [who, hit, Card("At risk, recovered, dark", "–", more=f"not known: {NOT_TOLD}")]

@@ -18,7 +18,7 @@ from dashboard.incidents import STATES, Incident
 from dashboard.markup import Column, Link, Row, table
 from dashboard.selection import Filters, Selection
 from dashboard.states import panel
-from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, os_name, plain
+from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, counted, os_name, plain
 from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
 _MOST_ROWS = 50
@@ -98,7 +98,7 @@ def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
         )
         state = _WORDS[asked or "at risk"]
         of_it = inside.filter(pc.equal(inside["state"], state)).select(list(HOST_COLUMNS))
-        said = f"{count(len(of_it))} hosts"
+        said = counted(len(of_it), "host")
         if len(inside) < len(hosts):
             held = Filters(**{name: getattr(view.filters, name) for name in _FILTERED})
             said += f", only {replace(view, filters=held).narrowed}; the figures above are of the whole incident"

@@ -25,7 +25,7 @@ from dashboard.selection import LOOKS_BACK, Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, export_curve, named_updates
-from dashboard.wording import CAUSE_NAMES, NOT_TOLD, clock, count, percent, plain, rate, times
+from dashboard.wording import CAUSE_NAMES, NOT_TOLD, clock, count, counted, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
@@ -153,8 +153,7 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
             f"Hosts crashed{where}",
             count(hit["hosts_crashed"]),
             unit=_of_online(hit, snapshot),
-            more=f"{count(hit['crashes'])} {'crash' if hit['crashes'] == 1 else 'crashes'}, "
-            f"{view.window_words(selection).partition(':')[0]}",
+            more=f"{counted(hit['crashes'], 'crash')}, {view.window_words(selection).partition(':')[0]}",
             address=links.address("clusters"),
         )
         if not snapshot.cannot_tell(view.filters)

@@ -30,6 +30,7 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    counted,
     hosts_command,
     kind_name,
     plain,
@@ -121,16 +122,16 @@ def _rates(
     feed: Feed, view: View, selection: Selection, update_id: str, hosts: pd.DataFrame, incident: Incident | None
 ) -> None:
     rates = feed.frame("crash_rate_by_update", selection)
-    counted = rates[rates["update_id"] == update_id]
+    of_it = rates[rates["update_id"] == update_id]
     window = view.window_words(selection).partition(":")[0]
     states = hosts["state"].value_counts()
-    if counted.empty:
+    if of_it.empty:
         exposed = [
             Card("Rate while exposed", "–", more=f"no host in the filter was online with it, {window}"),
             Card("Hosts crashed", "–", more=f"none was exposed, {window}"),
         ]
     else:
-        row = counted.iloc[0]
+        row = of_it.iloc[0]
         over = compared(row["crashes"], row["host_hours"], feed.frame("hosts_affected", selection).iloc[0])
         said = f" ({over.words})" if over else f"; {_no_ratio(row['rate_otherwise'])}"
         exposed = [
@@ -145,7 +146,7 @@ def _rates(
                 "Hosts crashed",
                 count(row["hosts_crashed"]),
                 unit=f"of {count(row['hosts_exposed'])} exposed",
-                more=f"{count(row['crashes'])} crashes, {window}",
+                more=f"{counted(row['crashes'], 'crash')}, {window}",
             ),
         ]
     of_whom = "; of those that match the incident" if incident and incident.condition else ""

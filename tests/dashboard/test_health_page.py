@@ -225,7 +225,7 @@ def test_a_lake_of_refused_records_alone_is_not_an_empty_page(tmp_path: Path, he
     page = health_page(lake.root)
     assert page.table("Quarantine by reason")["not_json"][1] == "1"
     assert "No record was accepted yet" in page.text
-    assert "1 records came in and were put aside" in overview(lake.root).text
+    assert "Put aside as it came in: 1 record. Data health" in overview(lake.root).text
 
 
 def test_a_lake_without_anything_says_what_to_load(tmp_path: Path, health_page):

@@ -13,7 +13,7 @@ from dashboard.incidents import Judgement, read_judgement
 from dashboard.markup import markdown_text, text
 from dashboard.selection import Selection
 from dashboard.snapshot import LakeState, Snapshot
-from dashboard.wording import ago, clock, condition_words, percent, plain, rate, times, whom
+from dashboard.wording import ago, clock, condition_words, counted, percent, plain, rate, times, whom
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -52,6 +52,11 @@ def test_rates_and_ratios():
         "–", "0", "0.042", "1.23", "52.3", "2\u202f308",
     ]  # fmt: skip
     assert [times(each) for each in (1.0, 9.96, 842.0)] == ["× 1.0", "× 10.0", "× 842"]
+
+
+def test_one_is_no_plural():
+    assert [counted(each, "crash") for each in (None, 0, 1, 2)] == ["– crashes", "0 crashes", "1 crash", "2 crashes"]
+    assert [counted(each, "host") for each in (1, 1200)] == ["1 host", "1\u202f200 hosts"]
 
 
 def test_times_are_utc_and_dated_where_the_day_differs():
