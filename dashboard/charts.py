@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import Parts, base_layout, decades, label, plotly_time, zone_note
+from dashboard.figures import TIME_TICKS, Parts, base_layout, decades, label, plotly_time, zone_note
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
@@ -90,7 +90,7 @@ def rate_chart(
             "uirevision": "kept",
             "xaxis": {
                 "range": [plotly_time(since), plotly_time(until)],
-                "tickformat": "%H:%M\n%d %b",
+                "tickformat": TIME_TICKS,
                 "tickangle": 0,
                 "ticks": "outside",
                 "tickcolor": colours.muted,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from dashboard.figures import Figure, base_layout, plotly_time, zone_note
+from dashboard.figures import TIME_TICKS, Figure, base_layout, plotly_time, zone_note
 from dashboard.theme import palette
 from fleetcrash.attribution.reporting.delay import Delay
 
@@ -95,7 +95,7 @@ def delay_chart(
     )
     figure.update_xaxes(
         range=[plotly_time(begun), plotly_time(ended)],
-        tickformat="%H:%M\n%d %b",
+        tickformat=TIME_TICKS,
         tickangle=0,
         nticks=8,
         linecolor=colours.muted,

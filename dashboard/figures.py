@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 from dashboard.theme import Palette
 from dashboard.wording import plain
 
+TIME_TICKS = "%H:%M\n%d %b"  # of a time axis: the day below the time, as in the text around it
+
 _FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", sans-serif'
 
 

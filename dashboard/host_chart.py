@@ -8,7 +8,7 @@ from datetime import datetime
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import Figure, base_layout, label, plotly_time
+from dashboard.figures import TIME_TICKS, Figure, base_layout, label, plotly_time
 from dashboard.theme import Palette, palette
 from dashboard.wording import clock
 
@@ -57,6 +57,7 @@ def host_chart(
     figure.update_xaxes(
         type="date",
         range=[plotly_time(since), plotly_time(until)],
+        tickformat=TIME_TICKS,
         gridcolor=colours.grid,
         fixedrange=True,
         title={"text": "UTC", "font": {"size": 12, "color": colours.muted}},

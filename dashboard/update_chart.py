@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts import bucket_words
-from dashboard.figures import Figure, base_layout, plotly_time
+from dashboard.figures import TIME_TICKS, Figure, base_layout, plotly_time
 from dashboard.theme import palette
 
 _GAP = 0.07  # of the figure's height between the two
@@ -90,7 +90,7 @@ def update_chart(
     figure.update_yaxes(gridcolor=colours.grid, zeroline=False)
     figure.update_xaxes(
         range=[plotly_time(since), plotly_time(until)],
-        tickformat="%H:%M\n%d %b",
+        tickformat=TIME_TICKS,
         tickangle=0,
         ticks="outside",
         tickcolor=colours.muted,

@@ -181,3 +181,10 @@ def test_the_page_of_the_clusters_is_in_the_address(tmp_path: Path, view):
     second = view("clusters", lake.root, page="2")
     assert second.rows("Crash clusters")[0][0] == "51"
     assert "Page 2 of 2." in second.text
+
+
+def test_times_below_charts_are_written_alike(lake: Lake, view):
+    tick(lake, [incident()])
+    shown = [*view("host", lake.root, id="host-01").figures, *view("overview", lake.root).figures]
+    assert {figure["layout"]["xaxis"]["tickformat"] for figure in shown} == {"%H:%M\n%d %b"}
+    assert len(shown) == 2
