@@ -175,9 +175,9 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         return Card("Culprit", "–", more="not judged yet")
     if not judgement.open:
         return Card("Culprit", "none", more=f"no open incident as of {clock(judgement.as_of, beside=snapshot.as_of)}")
-    first = judgement.open[0]
+    first, others = judgement.open[0], len(judgement.open) - 1
     if first.verdict == "update":
-        sure = f"probability {percent(first.probability)}"
+        sure = f"probability {percent(first.probability)}" + (f"; {others} more open" if others else "")
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
         names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.tied[:3])

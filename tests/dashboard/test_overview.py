@@ -177,6 +177,7 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     tick(lake, [other, incident()])
     text = overview(lake.root).text
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
+    assert f"Culprit {GUILTY} probability 99.8 %; 1 more open" in text, "the card is not of all there is"
 
 
 @pytest.mark.parametrize(
