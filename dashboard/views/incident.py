@@ -40,6 +40,7 @@ from dashboard.wording import (
     wave_words,
 )
 
+_HARDLY_ANY = 1e-9  # probability: what is left by candidates that were rounded up to certainty
 _ROWS_EVERY_S = 10  # a table that people read must not change all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
@@ -291,7 +292,7 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
         rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
     left = 1 - sum(each.probability for each in incident.candidates)
     if incident.candidates:
-        rows.append(Row(["Probability of no change", percent(max(0.0, left))]))
+        rows.append(Row(["Probability of no change", percent(max(_HARDLY_ANY, left))]))
     note = plain(incident.summary, 300)
     return table("Evidence", [Column("Figure"), Column("Value", number=True)], rows, note=note)
 

@@ -284,3 +284,10 @@ def test_a_closed_incident_is_shown_calmly(lake: Lake, incident_page):
 
 def test_no_tick_yet_names_the_command(lake: Lake, incident_page):
     assert "fleetcrash monitor --lake" in incident_page(lake.root, "inc-0001").text
+
+
+def test_certainty_is_rounded_to_on_neither_side(lake: Lake, incident_page):
+    tick(lake, [incident(candidates=[{"update_id": GUILTY, "probability": 1.0}])])
+    evidence = incident_page(lake.root, "inc-0001").table("Evidence")
+    assert evidence[f"Probability of {GUILTY}"][1] == "> 99.9 %"
+    assert evidence["Probability of no change"][1] == "< 0.1 %"
