@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -136,7 +137,8 @@ def _shown(text: str) -> str:
 def wave_words(name: str) -> str:
     """A wave, which is a rise that follows no update, in words; ``name`` is "<whom> from <time>"."""
     hit, _, since = name.rpartition(" from ")
-    said = (hit or name).removeprefix("os type ").replace(" version", "").replace(">=", "≥ ")
+    said = re.sub("^os type ([a-z]+)", lambda found: os_name(found[1]), hit or name)
+    said = said.replace("os build", "OS build").replace(" version", "").replace(">=", "≥ ")
     return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
 
 

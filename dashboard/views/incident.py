@@ -204,9 +204,10 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
 
 def _ratios(incident: Incident, snapshot: Snapshot) -> None:
     what = "Crashes" if snapshot.only_crashes else "Rate of exposed hosts"
+    waves = "; a wave is a rise that follows no update" if any(each.kind == "wave" for each in incident.rivals) else ""
     st.html(
         f'<div class="fc"><h3>{what} over what was to be expected</h3>'
-        '<p class="fc-note">with intervals; the further from × 1, the stronger</p></div>'
+        f'<p class="fc-note">with intervals; the further from × 1, the stronger{waves}</p></div>'
     )
     rows: list[tuple[str, Interval, bool]] = []
     named = incident.verdict == "update"
@@ -236,7 +237,8 @@ def _states(incident: Incident, snapshot: Snapshot) -> None:
     impact = incident.impact
     exposed = impact.get("exposed", 0)
     none = not exposed and not impact.get("pending")
-    said = "" if none else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
+    sum_of = "recovered + dark + crashed + cleared + at risk, as they stand now"
+    said = "" if none else f"{count(exposed)} exposed = {sum_of}; pending on top"
     st.html(f'<div class="fc"><h3>Exposed hosts by state</h3><p class="fc-note">{said}</p></div>')
     if none:
         if snapshot.only_crashes:
@@ -268,7 +270,7 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
     rows = [
         Row(["Crashes counted", count(evidence.get("crashes"))]),
         Row(["Hosts crashed", count(evidence.get("hosts_crashed"))]),
-        Row(["Hosts exposed", unknown or count(evidence.get("hosts_exposed"))]),
+        *([Row(["Hosts exposed", unknown or count(evidence.get("hosts_exposed"))])] if incident.update_id else []),
         Row(["Hosts gone dark", unknown or count(evidence.get("hosts_dark"))]),
     ]
     if ratio is not None:

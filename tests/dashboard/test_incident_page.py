@@ -286,6 +286,14 @@ def test_no_tick_yet_names_the_command(lake: Lake, incident_page):
     assert "fleetcrash monitor --lake" in incident_page(lake.root, "inc-0001").text
 
 
+def test_of_what_no_update_did_nobody_is_told_as_exposed_to_it(lake: Lake, incident_page):
+    evidence = incident()["evidence"] | {"hosts_exposed": 0}
+    tick(lake, [incident(verdict="no_update", cause="region", update_id=None, evidence=evidence, rivals=RIVALS)])
+    page = incident_page(lake.root, "inc-0001")
+    assert "Hosts exposed" not in page.table("Evidence")
+    assert "a wave is a rise that follows no update" in page.text
+
+
 def test_certainty_is_rounded_to_on_neither_side(lake: Lake, incident_page):
     tick(lake, [incident(candidates=[{"update_id": GUILTY, "probability": 1.0}])])
     evidence = incident_page(lake.root, "inc-0001").table("Evidence")

@@ -13,7 +13,7 @@ from dashboard.incidents import Judgement, read_judgement
 from dashboard.markup import markdown_text, text
 from dashboard.selection import Selection
 from dashboard.snapshot import LakeState, Snapshot
-from dashboard.wording import ago, clock, condition_words, counted, percent, plain, rate, times, whom
+from dashboard.wording import ago, clock, condition_words, counted, percent, plain, rate, times, wave_words, whom
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -52,6 +52,15 @@ def test_rates_and_ratios():
         "–", "0", "0.042", "1.23", "52.3", "2\u202f308",
     ]  # fmt: skip
     assert [times(each) for each in (1.0, 9.96, 842.0)] == ["× 1.0", "× 10.0", "× 842"]
+
+
+def test_a_wave_in_words():
+    begun = " from 2026-03-04T12:01:00Z"
+    assert [wave_words(f"{hit}{begun}") for hit in ("os type darwin", "os type windows, agent version >=7.11")] == [
+        "macOS from 12:01 (wave)", "Windows, agent ≥ 7.11 from 12:01 (wave)",
+    ]  # fmt: skip
+    assert wave_words(f"os build 19045.1{begun}") == "OS build 19045.1 from 12:01 (wave)"
+    assert wave_words("the whole fleet") == "the whole fleet (wave)"
 
 
 def test_one_is_no_plural():
