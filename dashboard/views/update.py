@@ -220,11 +220,27 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
     export(
         feed,
         "Spread and crashes",
-        installs.merge(crashes.drop(columns="update_id"), on="bucket_start", how="outer").sort_values("bucket_start"),
+        spread(installs, crashes),
         question=("hosts_exposed_by_minute", "crash_rate_by_minute_update"),
         selection=selection,
         parameters={"update_id": update_id, "shown": [update_id], **window},
     )
+
+
+def spread(installs: pd.DataFrame, crashes: pd.DataFrame) -> pd.DataFrame:
+    """How an update spread and what crashed meanwhile, a row for each bucket with either, whole numbers whole.
+
+    Args:
+        installs: the answer of ``hosts_exposed_by_minute``. crashes: that of ``crash_rate_by_minute_update``.
+    """
+    joined = installs.merge(crashes.drop(columns="update_id"), on="bucket_start", how="outer")
+    whole = {
+        name: "Int64"  # an ordinary integer column becomes one of fractions where a row has none
+        for frame in (installs, crashes)
+        for name in frame.columns
+        if pd.api.types.is_integer_dtype(frame[name])
+    }
+    return joined.astype(whole).sort_values("bucket_start")
 
 
 def _hosts(feed: Feed, update_id: str, incident: Incident | None) -> pd.DataFrame:

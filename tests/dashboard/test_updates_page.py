@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from dashboard.export import csv_bytes
 from dashboard.selection import Filters
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import Ratio, listed, ratio, with_installs
+from dashboard.views.update import spread
 from fleetcrash.store import Lake
 from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, START, append_rows, incident, outage, tick
 
@@ -249,3 +251,14 @@ def test_an_update_says_which_hosts_and_filters_its_figures_are_of(judged: Lake,
     assert "UTC, only Windows, one bar every" in text
     assert "may still get it; of those that match the incident" in text
     assert "match the incident" not in updates(judged.root, id=INNOCENT).text
+
+
+def test_whole_numbers_stay_whole_where_a_row_lacks_them():
+    at = [pd.Timestamp("2026-03-04T12:00Z"), pd.Timestamp("2026-03-04T12:15Z")]
+    installs = pd.DataFrame({"bucket_start": at[:1], "hosts_new": [3], "hosts": [3]})
+    crashes = pd.DataFrame({"bucket_start": at, "update_id": "u", "crashes": [2, 0], "rate": [0.5, 0.0]})
+    assert csv_bytes(spread(installs, crashes)).decode().splitlines() == [
+        "bucket_start,hosts_new,hosts,crashes,rate",
+        "2026-03-04T12:00:00Z,3,3,2,0.5",
+        "2026-03-04T12:15:00Z,,,0,0.0",
+    ]
