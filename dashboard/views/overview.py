@@ -53,7 +53,7 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
         return
     for incident in judgement.open[:_MOST_BANNERS]:
         st.html(incident_banner(incident, snapshot))
-        _links([incident], "Open the incident")
+        _links([incident], "Open the incident", naming=len(judgement.open) > 1)  # or no link could be told from another
     _links(judgement.open[_MOST_BANNERS:], "Also open", naming=True)
 
 

@@ -82,6 +82,11 @@ class Page:
         return [each.proto.url for each in self.app.get("download_button") if str(each.key).endswith(f"-{name}")]
 
     @property
+    def links(self) -> list[str]:
+        """The links to other pages that are not in markup, as they are read."""
+        return [re.sub(r"\\(.)", r"\1", each.proto.label) for each in self.app.get("page_link")]
+
+    @property
     def lines(self) -> set[str]:
         """The names of the lines of the rate chart."""
         return {trace["name"] for trace in self.figures[0]["data"] if trace.get("mode") == "lines+markers"}

@@ -175,8 +175,13 @@ def test_an_unreadable_judgement_is_said(lake: Lake, overview):
 def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     other = incident(incident_id="inc-2", verdict="no_update", update_id=None, cause="site", candidates=[])
     tick(lake, [other, incident()])
-    text = overview(lake.root).text
+    page = overview(lake.root)
+    text = page.text
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
+    assert page.links == [
+        f"Open the incident: {GUILTY} is crashing Windows hosts, agent ≥ 7.11 →",
+        "Open the incident: No update to blame: a site →",
+    ]
     assert f"Culprit {GUILTY} probability 99.8 %; 1 more open" in text, "the card is not of all there is"
 
 
