@@ -61,6 +61,10 @@ def panels(feed: Feed, view: View, asked: str) -> None:
             st.html(notice("Who has it is not known", f"{said}: {NOT_TOLD}."))
             return
         selection = view.selection(snapshot).of_all_updates()
+        if selection.filters != view.filters:
+            st.html(
+                '<div class="fc"><span class="fc-note">Filters by update and channel do not apply here.</span></div>'
+            )
         view = replace(view, filters=selection.filters)  # so that texts about the filters are about those in force here
         incident = suspicion.incident if suspicion and suspicion.part == "named" else None
         hosts = _hosts(feed, asked, incident)

@@ -248,6 +248,8 @@ def test_a_file_of_updates_tells_how_far_each_spread():
 def test_an_update_says_which_hosts_and_filters_its_figures_are_of(judged: Lake, updates):
     text = updates(judged.root, id=GUILTY, os="windows", update=INNOCENT).text
     assert f"Showing only Windows, exposed to {INNOCENT}." in text, "so it is on other pages"
+    assert "Filters by update and channel do not apply here." in text
+    assert "do not apply here" not in updates(judged.root, id=GUILTY, os="windows").text
     assert "UTC, only Windows, one bar every" in text
     assert "may still get it; of those that match the incident" in text
     assert "match the incident" not in updates(judged.root, id=INNOCENT).text
