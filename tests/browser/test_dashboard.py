@@ -100,7 +100,8 @@ def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Brows
 def test_hostile_names_stay_text_in_a_browser(chromium: Browser, tmp_path: Path):
     hostile = "<img src=x onerror=\"document.title='owned'\"><a href='//evil.example'>x</a>"
     lake = outage(tmp_path / "lake", guilty=hostile)
-    tick(lake, [incident(update_id=hostile, candidates=[{"update_id": hostile, "probability": 0.97}])])
+    named = {"update_id": hostile, "candidates": [{"update_id": hostile, "probability": 0.97}]}
+    tick(lake, [incident(**named), incident(incident_id="inc-2", **named)])
     with serving(lake.root, tmp_path) as address:
         watched = Watched(chromium, address)
         page = watched.open("/?by=update")
@@ -109,5 +110,10 @@ def test_hostile_names_stay_text_in_a_browser(chromium: Browser, tmp_path: Path)
         assert page.locator("img[src=x]").count() == 0
         assert page.locator("a[href^='//evil.example']").count() == 0
         assert page.title() != "owned"
+        page.set_viewport_size({"width": 390, "height": 844})
+        links = page.get_by_test_id("stPageLink").locator("p")
+        expect(links).to_have_count(2)
+        wrap = "each => each.every(one => one.scrollWidth <= one.clientWidth)"
+        assert links.evaluate_all(wrap), "a link is cut before it says what it opens"
         assert (watched.outside, watched.errors) == ([], [])
         watched.context.close()
