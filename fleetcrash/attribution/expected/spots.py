@@ -20,7 +20,8 @@ from fleetcrash.attribution.facts.news import PLACES, SET_BY, News
 from fleetcrash.times import DAY
 
 _NEW_MINUTES = 7 * DAY  # for which a version has no rate of its own
-_NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
+_NEARLY_ALL = 0.99  # of what happens at a place, which is of one operating system then
+_ABOUT = 0.15  # of what is expected of that, more or less: the place is as good as all of it
 
 PLACE_WEIGHT = 0.3
 """Prior that a wave is cut by group, site or customer rather than by what the host is."""
@@ -124,20 +125,27 @@ class Spots:
     def stands_apart(self, tick: int, expected: Floats) -> Mask:
         """(spots,) whether a spot is where hosts stand, and others elsewhere, as of a tick.
 
-        Of a region with the whole fleet, or with all Windows hosts and none else, no rise says where it is.
+        Of a region or group with the whole fleet, or with all Windows hosts and none else, no rise says where it is.
 
         Args:
             expected: (spots,) events at the baseline.
         """
         inside = self.slices.members[:, self._cell_since <= tick] > 0
-        whole = inside[[self.is_whole(number) for number in range(len(self.slices))]]
-        is_whole = np.concatenate(
-            [
-                (inside[:, None] == whole).all(2).any(1),
-                expected[len(self.slices) :] >= _NEARLY_ALL * expected[0],
-            ]
-        )
+        wholes = [number for number in range(len(self.slices)) if self.is_whole(number)]
+        is_whole = np.zeros(len(self), bool)
+        is_whole[: len(self.slices)] = (inside[:, None] == inside[wholes]).all(2).any(1)
+        of_places = expected[len(self.slices) :]
+        for whole in wholes:
+            about = np.abs(of_places - expected[whole]) <= _ABOUT * expected[whole]
+            for place in (len(self.slices) + np.flatnonzero(about)).tolist():
+                is_whole[place] |= self._is_of(place, whole, tick)
         return self.stands_there & ~is_whole
+
+    def _is_of(self, place: int, whole: int, tick: int) -> bool:
+        """Whether nearly all that is known by a tick to have happened at a place happened in an operating system."""
+        events = self._news.events
+        of_system = (self.slices.members[whole] > 0)[events.cell[self.events_at(place) & (events.tick <= tick)]]
+        return bool(of_system.any() and of_system.sum() >= _NEARLY_ALL * len(of_system))
 
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.expected.spots import Spots
@@ -92,6 +93,34 @@ def test_neither_these_nor_which_holds_which_depend_on_hosts_that_are_heard_of_l
     assert not spots.covers(linux, vm, before)
     assert places_known(spots._news, before) == {"model": 2, "region": 1}
     assert places_known(spots._news, after) == {"model": 2, "region": 1}
+
+
+def test_a_group_of_all_hosts_of_a_system_says_no_more_of_where_they_stand_than_that(lake):
+    """Not so a customer of whom as much is expected, but whose hosts have other systems as well."""
+    hosts = [
+        {
+            "host_id": f"h{number}",
+            "os_type": "windows" if number < 100 else "linux",
+            "group": "win" if number < 100 else "lin",
+            "customer": "one" if number % 2 else "other",
+        }
+        for number in range(200)
+    ]
+    append_rows(lake, "host", hosts)
+    append_rows(
+        lake,
+        "crash",
+        [
+            {key: host[key] for key in ("host_id", "os_type")} | {"crash_id": host["host_id"], "occurred_at": at(60)}
+            for host in hosts[::5]
+        ],
+    )
+    with Engine(lake, as_of=at(120)) as engine:
+        spots = Spots(read_news(engine))
+    expected = {WINDOWS: 1.0, LINUX: 1.0, ALL: 2.0, ("group", "win"): 1.1, ("group", "lin"): 0.9}
+    of_spots = np.array([expected.get(spots.name(spot), 1.0) for spot in range(len(spots))])
+    apart = spots.stands_apart(_tick(120), of_spots)
+    assert {spots.name(spot) for spot in apart.nonzero()[0].tolist()} == {("customer", "one"), ("customer", "other")}
 
 
 def _whole(spots: Spots, minute: int) -> dict[tuple[str, str], bool]:
