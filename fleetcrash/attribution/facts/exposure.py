@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.arrays import Floats, Ints
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.facts.cursor import Cursor
 from fleetcrash.attribution.facts.hours import HOURS, hour_of
 from fleetcrash.attribution.facts.minute_counts import MinuteCounts
@@ -28,6 +28,9 @@ WINDOWS = AGES + len(BOOT_MINUTES)
 """Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 LONG_UP = 2  # of these, from half an hour on
+_LONGEST_UP = BOOTS - 1
+_HARDLY_ANY = 0.1  # of the hosts with an update, without it beside them
+_RARER = 3.0  # times; so much rarer hosts may crash, at the most, that have been up for half a day
 KINDS = SYSTEMS * 2 * BOOTS
 """Of host-time: what shares a rate."""
 _PUSH_MINUTES = 15
@@ -216,6 +219,7 @@ class HostTime:
         self._take_over()
 
     def _take_over(self) -> None:
+        self._always_on = np.array([cell.always_on for cell in self.news.cells], bool)
         self._online, self._exposed = Cursor(self.news.online.minute), Cursor(self.news.exposed.tick)
 
     @classmethod
@@ -263,10 +267,27 @@ class HostTime:
             with a boot since it less than two and ten minutes ago; NaN where nobody is known to have been online.
         """
         exposed, others = self.at_risk(update, minutes, cells, since_boot)
+        others += self._longer_up(update, minutes, cells, since_boot, others <= _HARDLY_ANY * exposed[:, :AGES].sum(1))
         exposed[:, :AGES] *= self.weight
         exposed = within_windows(exposed, axis=1)
         online = (others + exposed[:, AGES - 1])[:, None]
         return np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
+
+    def _longer_up(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints, alone: Mask) -> Floats:
+        """(n,) hosts that stand beside those with an update for having been up longer, of servers that came up today.
+
+        A patch that restarts servers leaves nobody beside them that is up as long. Hours later one that came up today
+        crashes hardly more often than one that did long ago; these count for less, by as much as it may.
+
+        Args:
+            alone: (n,) whether hardly anybody is beside them that is up as long.
+        """
+        asked = np.flatnonzero(alone & (since_boot == LONG_UP) & self._always_on[cells])
+        longer = np.zeros(len(minutes))
+        if len(asked):
+            up = np.full(len(asked), _LONGEST_UP)
+            longer[asked] = self.at_risk(update, minutes[asked], cells[asked], up)[1] / _RARER
+        return longer
 
     def at_risk(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints) -> tuple[Floats, Floats]:
         """Hosts at risk where and when each event happened.

@@ -13,7 +13,7 @@ from fleetcrash.attribution.expected.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.hearing import backlog, doubts
-from fleetcrash.attribution.hearing.missing_installs import patches_behind, untold
+from fleetcrash.attribution.hearing.missing_installs import patches_behind, sent_meanwhile, untold
 from fleetcrash.attribution.hearing.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.hearing.testimony import Testimony
 from fleetcrash.attribution.hypotheses.dormant import Dormant
@@ -109,7 +109,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         contrast=contrast,
     )
-    judgement = _questioned(inquiry, case, odds, judgement)
+    judgement = _questioned(inquiry, case, odds, judgement, said)
     dormant = _dormant(inquiry, case, odds, judgement.unweighed)
     if dormant is not None and begun_with(rivalry, dormant.update, said) is None:
         trial = dormant.beside(trial, inquiry, tick)
@@ -129,7 +129,7 @@ def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:
     )
 
 
-def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> Judgement:
+def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, said: Testimony) -> Judgement:
     """The judgement, once that is asked which the odds do not weigh: backlogs, untold installs, and older updates."""
     tick, incident, found, named = case.tick, case.incident, odds.waves, judgement.update
     if named is not None and named != case.named_before:
@@ -137,6 +137,10 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) 
             judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
         elif restarting := patches_behind(inquiry, tick, case.events, named):
             judgement = judgement.left_open(restarting, case.minutes_open)
+        elif odds.foremost is not None and said.strikes_late(named):
+            of_wave, onset = _struck_by_wave(inquiry, case, odds.foremost, found), int(found.onset[odds.foremost[0]])
+            if meanwhile := sent_meanwhile(inquiry, tick, of_wave, onset, named):
+                judgement = judgement.left_open(meanwhile, case.minutes_open)
     if incident is not None and not judgement.kind.is_answer:
         likely = judgement.candidates(odds.trial.updates)
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):

@@ -98,6 +98,31 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
     return tuple(found)
 
 
+def sent_meanwhile(inquiry: Inquiry, tick: int, of_wave: Mask, onset: int, update: int) -> tuple[int, ...]:
+    """Updates that may silence the hosts that an update of hours before seems to: sent out within the hour before.
+
+    Hosts that check in every four hours got one as long before as another, and a host that falls silent at once tells
+    of the older one alone. It says which it has once it is back.
+
+    Args:
+        of_wave: (events,) those of a wave. onset: the minute in which it began.
+    Returns:
+        Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
+    """
+    news, struck = inquiry.news, of_wave & inquiry.events_with(update, tick)
+    silent = struck & (news.events.outcome == DARK)
+    if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
+        return ()
+    found = []
+    for number, one in enumerate(news.suspects):
+        if number == update or one.known_tick > tick:
+            continue
+        is_recent = -COINCIDENT_MINUTES <= onset - inquiry.released(number) <= SOON_MINUTES
+        if is_recent and (silent & ~inquiry.events_with(number, tick)).sum() > MOSTLY * silent.sum():
+            found.append(number)
+    return tuple(found)
+
+
 def _of_no_word(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> Mask:
     """Those of some events (events,) whose hosts tell of no install; none where more of them are struck than of others.
 

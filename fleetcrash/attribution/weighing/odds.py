@@ -7,7 +7,7 @@ with an update and those beside them have to say so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,7 +18,9 @@ from fleetcrash.attribution.evidence import LOG_PRIOR_UPDATE, LOG_THOUSAND
 from fleetcrash.attribution.facts.exposure import AGES
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.hypotheses.witnesses import enough
-from fleetcrash.attribution.weighing.posterior import Odds, near_best, of_leader, posterior
+from fleetcrash.attribution.weighing.asked import of_most, told_alone
+from fleetcrash.attribution.weighing.places import of_place, told_at_place
+from fleetcrash.attribution.weighing.posterior import Odds, of_leader, posterior
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_MARGIN, TOLD_SHARE, Rivalry
 
 # One that another incident names is as likely as not behind this one.
@@ -73,6 +75,9 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
         return known
     leader = int(np.argmax(log_updates))
     leader, log_updates = _better_told(rivalry, leader, log_updates, hosts) or (leader, log_updates)
+    at_place = told_at_place(rivalry, leader, log_updates, hosts.at_place)
+    if at_place is not None:
+        return at_place
     odds = of_leader(rivalry, leader, log_updates)
     if _is_half_forgotten(rivalry, leader):
         return replace(odds, lacks_contrast=True)
@@ -80,7 +85,7 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
         odds = replace(odds, lacks_contrast=True)
     if not (odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN):
         return odds
-    told = _of_timer(rivalry, log_updates, hosts) or _of_place(rivalry, leader, log_updates, hosts)
+    told = _of_timer(rivalry, log_updates, hosts) or of_place(rivalry, leader, log_updates, hosts.at_place)
     if told is not None:
         return told
     latent = _of_latent_fault(rivalry, log_updates, hosts)
@@ -206,18 +211,18 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odd
     trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
         return None
-    asked = _of_most(rivalry, foremost, EXPLAINED_SHARE)
+    asked = of_most(rivalry, foremost, EXPLAINED_SHARE)
     said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked}
 
     def least(row: int) -> float:
         return max(LOG_LATENT, enough(asked[row]))
 
-    told = _told_alone(rivalry, log_updates, said, least)
+    told = told_alone(rivalry, log_updates, said, least)
     spot, onset = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
     if told is None and not (rivalry.stands_there[spot] or rivalry.of_strata[spot]):
         many = [row for row in asked if rivalry.hosts_say(row) >= least(row)]
         alike = {row: hosts.at_place(int(trial.updates[row]), spot, onset) for row in many}
-        told = _told_alone(rivalry, log_updates, alike, least)
+        told = told_alone(rivalry, log_updates, alike, least)
     if told is None or not _is_told_among_alike(rivalry, told[0], hosts):
         return None
 
@@ -260,10 +265,10 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
     trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
         return None
-    asked = _of_most(rivalry, foremost, TOLD_SHARE)
+    asked = of_most(rivalry, foremost, TOLD_SHARE)
     wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
     said = {row: hosts.by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
-    told = _told_alone(rivalry, log_updates, said, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
+    told = told_alone(rivalry, log_updates, said, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
     # Hosts that check in every six hours got one a day before another: what follows that one seems to follow both.
     if told is None or any(rivalry.hosts_say(row) >= said[told[0]] + LOG_THOUSAND for row in asked if row != told[0]):
         return None
@@ -313,64 +318,3 @@ def _of_lost_installs(rivalry: Rivalry, leader: int, log_updates: Floats, hosts:
     if hosts.joined_later(int(rivalry.trial.updates[leader]), *wave):
         return None
     return of_leader(rivalry, leader, log_updates, is_told=True, share=TOLD_SHARE)
-
-
-def _of_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
-    """The odds, where the leading update strikes at one place alone, and the hosts there that lack it are spared.
-
-    A group may run the one program that a policy breaks. No update is weighed by groups, sites or customers, so that
-    what began there explains more than it, unless it is asked whom it struck there. What these hosts say is weighed
-    then, of each update that is hardly told from the leader.
-
-    Returns:
-        None where the foremost wave is none of a place, or of long after the pushes of the update; or where the hosts
-        there say too little, or more for another one.
-    """
-    foremost = rivalry.foremost
-    if rivalry.contrast is None or foremost is None or not rivalry.stands_there[rivalry.waves.spot[foremost[0]]]:
-        return None
-    if not rivalry.may_follow(leader, foremost) or not rivalry.is_its_own(leader):
-        return None
-    updates, waves = rivalry.trial.updates, rivalry.waves
-    where = int(waves.spot[foremost[0]]), int(waves.onset[foremost[0]])
-    said = {row: hosts.at_place(int(updates[row]), *where) for row in near_best(log_updates).tolist()}
-    is_kept = int(updates[leader]) == rivalry.named_before
-    if said[leader] < (LOG_MARGIN if is_kept else enough(int(waves.events.sum(0)[foremost]))):
-        return None
-    told = log_updates.copy()
-    for row, most in said.items():
-        told[row] += most
-    return of_leader(rivalry, leader, told, is_told=True) if int(np.argmax(told)) == leader else None
-
-
-def _of_most(rivalry: Rivalry, foremost: tuple[int, int], share: float) -> dict[int, int]:
-    """The rows of the updates whose test passed and whose hosts had such a share of a wave's events; how many each."""
-    trial, most = rivalry.trial, float(rivalry.waves.events.sum(0)[foremost])
-    events = trial.events[:, :, :AGES, 0].sum((0, 2))
-    asked = np.flatnonzero((events >= share * most) & (trial.log_test >= LOG_THRESHOLD))
-    return {row: int(events[row]) for row in asked.tolist()}
-
-
-def _told_alone(
-    rivalry: Rivalry,
-    log_updates: Floats,
-    said: Mapping[int, float],
-    least: Callable[[int], float],
-) -> tuple[int, Floats] | None:
-    """The row of the one update that most is said of, and the log weights with it alone.
-
-    Args:
-        said: of some rows. least: what has to be said of one that is not named yet, by its row.
-    Returns:
-        None where too little is said of it, or nearly as much of another one.
-    """
-    row = max(said, key=lambda one: said[one], default=None)
-    if row is None:
-        return None
-    is_kept = int(rivalry.trial.updates[row]) == rivalry.named_before
-    if said[row] < (LOG_MARGIN if is_kept else least(row)):
-        return None
-    apart = LOG_MARGIN if is_kept else LOG_THOUSAND
-    if any(said[one] > said[row] - apart for one in said if one != row):
-        return None
-    return row, np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
