@@ -1,12 +1,12 @@
 """Tallies: how many of some events happened at each spot, minute by minute.
 
-Half a fleet may crash within the hour, and is asked about again at every tick. Most of its crashes are alike in all that
-is tallied, and which ones are is found once.
+Half a fleet may crash within the hour, and is asked about again at every tick. Most of its crashes are alike in all
+that is tallied, and which ones are is found once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -47,9 +47,7 @@ class Tallies:
     def of(self, events: Ints) -> Tally:
         """The tally of some events, by their numbers; each spot, minute and outcome is there once."""
         tallies = [part.tally(events) for part in self._parts]
-        return Tally(
-            *(np.concatenate([getattr(one, name) for one in tallies]) for name in ("spot", "minute", "outcome", "count"))
-        )
+        return Tally(*(np.concatenate([getattr(one, column.name) for one in tallies]) for column in fields(Tally)))
 
 
 class _Part:

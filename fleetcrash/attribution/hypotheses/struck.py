@@ -61,7 +61,8 @@ class Struck:
         shape = (OUTCOMES, len(updates), WINDOWS, len(cells))
         which = self._outcome[counted] * len(updates) + number[self._update[counted]]
         where = (which * WINDOWS + window) * len(cells) + cell
-        return np.bincount(where, weights=counts[counted], minlength=math.prod(shape)).reshape(shape), cells
+        weights = counts[counted].astype(float)
+        return np.bincount(where, weights=weights, minlength=math.prod(shape)).reshape(shape).astype(float), cells
 
     def everywhere(self, tick: int, mine: Mask, update: int) -> Floats:
         """(OUTCOMES, WINDOWS, cells) events of hosts that had one update."""

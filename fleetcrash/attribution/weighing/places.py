@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 
 from fleetcrash.arrays import Floats
-from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.hypotheses.witnesses import enough
 from fleetcrash.attribution.weighing.asked import of_most, told_alone
 from fleetcrash.attribution.weighing.posterior import Odds, near_best, of_leader
@@ -53,9 +52,9 @@ def of_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: AtPla
 def told_at_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: AtPlace) -> Odds | None:
     """The odds, where another update than the leading one strikes, at a place that the leading one went to alone.
 
-    A customer's policy of this hour has no hosts elsewhere that would be spared, and fits whatever strikes the customer.
-    But what began there explains more than it, and where another update went out just before, the hosts there that got
-    that one are struck and the others spared, whether they have the policy or not.
+    A customer's policy of this hour has no hosts elsewhere that would be spared, and fits whatever strikes the
+    customer. But what began there explains more than it, and where another update went out just before, the hosts there
+    that got that one are struck and the others spared, whether they have the policy or not.
 
     Returns:
         None where the foremost wave is none of a place, or explains no more than the leading update; or where the hosts

@@ -1,4 +1,4 @@
-"""A fault that strikes at one place alone is told there: from what went to that place only, and from what nobody tells."""
+"""Updates that seem to strike, where hosts are struck that have nobody to be compared with, or cannot tell."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def even(places: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 def tally(place: np.ndarray, minute: np.ndarray, outcome: np.ndarray) -> Tally:
     """Events (n,) of those places, minutes and outcomes."""
-    together, count = np.unique([place, minute, outcome], axis=1, return_counts=True)
-    return Tally(*together, count)
+    together, count = np.unique(np.stack([place, minute, outcome]), axis=1, return_counts=True)
+    return Tally(spot=together[0], minute=together[1], outcome=together[2], count=count)
 
 
 def waves(minutes: list[int]) -> Waves:
