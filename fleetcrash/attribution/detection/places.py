@@ -47,6 +47,12 @@ def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[
         # Hosts of a cell may all have got it in another one; then as many are there as of all of them.
         overall = spent_there.sum(1, keepdims=True) / np.maximum(spent.sum(1, keepdims=True), 1.0)
         share = np.divide(spent_there, spent, out=np.broadcast_to(overall, spent.shape).copy(), where=spent > 0)
+        told = prints > 0
+        is_whole, is_apart = told & (prints_there == prints), told & (prints_there == 0)
+        # A cell that hosts came to later, as by an upgrade, is where the others of its system are.
+        is_whole |= _cells_like(news, told, is_whole)
+        is_apart |= _cells_like(news, told, is_apart)
+        share[:, is_whole], share[:, is_apart] = 1.0, 0.0
         events = mine & inquiry.spots.events_at(len(inquiry.spots.slices) + number)
         key, value = news.places.names[number]
         answers.append(
@@ -57,7 +63,7 @@ def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[
                 events=inquiry.exposed_counts(tick, events, update)[:, :AGES].reshape(OUTCOMES * AGES, -1),
                 share=np.tile(share, (OUTCOMES, 1)),
                 prints=prints_there,
-                is_whole=(prints_there == prints) & (prints > 0),
+                is_whole=is_whole,
             )
         )
     return answers
@@ -80,6 +86,12 @@ def _places(inquiry: Inquiry, tick: int, struck: Ints) -> list[tuple[int, float]
             if value and value[0] not in "<>" and not value.endswith(".*"):
                 found.append((place, log_prior))
     return found
+
+
+def _cells_like(news: News, known: Mask, some: Mask) -> Mask:
+    """(cells,) the cells that are not known, of systems of which all the known ones are among some."""
+    systems = news.systems
+    return ~known & np.isin(systems, systems[some]) & ~np.isin(systems, systems[known & ~some])
 
 
 def _by_age(news: News, hosts: ExposedAt, rows: Ints, tick: int) -> Floats:
