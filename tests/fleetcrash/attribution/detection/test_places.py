@@ -84,3 +84,24 @@ def test_a_group_is_the_condition_where_its_hosts_alone_crash(inquiry):
     expected = np.zeros_like(events)
     expected[:, [cell.os_type == "windows" for cell in inquiry.news.cells]] = 0.01
     assert find_condition(inquiry.news.cells, events, expected, places=places) == {"group": "kiosk"}
+
+
+def test_a_cell_that_hosts_came_to_later_is_where_the_others_of_its_system_are(empty_lake):
+    """A group of all Windows hosts selects what "Windows" does, whatever model a host has by now."""
+    told = world()
+    told["host"] = [
+        {"host_id": host, "os_type": system, "group": f"all {system}", "model": model}
+        for number, host in enumerate(HOSTS)
+        for system in ("windows" if host in KIOSKS else "linux",)
+        for model in ("later" if number < 4 else "usual",)
+    ]
+    told["install"] = [row for row in told["install"] if row["host_id"] in HOSTS[4:]]
+    with lake_of(told, empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+        news = read_news(engine)
+        (place,) = places_struck(Inquiry(news), 0, int(at(120).timestamp()) // 60, np.ones(len(news.events), bool))
+    assert (place.key, place.value) == ("group", "all windows")
+    systems = np.array([cell.os_type for cell in news.cells])
+    assert sorted(systems.tolist(), key=str).count("windows") == 2
+    assert place.is_whole.tolist() == (systems == "windows").tolist()
+    assert place.share[0, systems == "windows"].tolist() == [1.0, 1.0]
+    assert place.share[0, systems == "linux"].tolist() == [0.0, 0.0]
