@@ -19,7 +19,7 @@ from fleetcrash.attribution.facts.exposure import AGES
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.hypotheses.witnesses import enough
 from fleetcrash.attribution.weighing.asked import of_most, told_alone
-from fleetcrash.attribution.weighing.places import of_place, told_at_place
+from fleetcrash.attribution.weighing.at_places import of_place, told_at_place
 from fleetcrash.attribution.weighing.posterior import Odds, of_leader, posterior
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_MARGIN, TOLD_SHARE, Rivalry
 
