@@ -196,9 +196,8 @@ class Intake:
             leans_on |= unfinished
         counts = replace(counts, accepted=new, duplicates=duplicates)
         if not self._commit_entry(counts, batch_id=batch_id, source=source, leans_on=leans_on):
-            return replace(
-                counts, accepted=0, duplicates=new + duplicates
-            )  # another process, which counts them, was first
+            # Another process, which counts them, was first.
+            return replace(counts, accepted=0, duplicates=new + duplicates)
         return counts
 
     def _clock_of(self, batch_id: str) -> datetime:
