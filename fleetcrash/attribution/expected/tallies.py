@@ -65,7 +65,7 @@ class _Part:
         alike, self._alike = np.unique(where * moments + moment, return_inverse=True)
         number, at = np.divmod(alike, moments)
         of_alike = spots[number]
-        there = of_alike >= 0
+        there, self._size = of_alike >= 0, len(alike)
         self._row = np.repeat(np.arange(len(alike)), there.sum(1))
         key, self._key = np.unique(of_alike[there].astype(np.int64) * moments + at[self._row], return_inverse=True)
         self._spot, at = np.divmod(key, moments)
@@ -73,7 +73,7 @@ class _Part:
 
     def tally(self, events: Ints) -> Tally:
         """The tally of some events, by their numbers."""
-        alike = np.bincount(self._alike[events], minlength=len(self._row) and int(self._row[-1]) + 1)
+        alike = np.bincount(self._alike[events], minlength=self._size)
         count = np.bincount(self._key, weights=alike[self._row], minlength=len(self._spot)).astype(np.int64)
         there = np.flatnonzero(count)
         return Tally(self._spot[there], self._minute[there], self._outcome[there], count[there])
