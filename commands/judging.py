@@ -41,7 +41,7 @@ def add_to(commands: Commands) -> None:
     )
 
     one = commands.add(hosts, "--lake", "--as-of", example="fleetcrash hosts content-291-32 --state at_risk --csv")
-    one.add_argument("update_id", metavar="UPDATE_ID")
+    one.add_argument("concerned_by", metavar="UPDATE_ID|INCIDENT_ID")
     one.add_argument("--state", help=f"only hosts in this state: {_STATES}")
     one.add_argument("--condition", metavar="JSON", help="which hosts (default: as the incident says, else all)")
     form = one.add_mutually_exclusive_group()
@@ -78,15 +78,14 @@ def backtest(chosen: argparse.Namespace) -> int:
 
 
 def hosts(chosen: argparse.Namespace) -> int:
-    """List the hosts that an update concerns, by state."""
-    from fleetcrash.attribution.hosts import list_hosts
-    from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
+    """List the hosts that an update concerns, by state; or those that an incident hit, whatever did it."""
+    from fleetcrash.attribution.hosts import columns_of, list_hosts
 
     condition = None if chosen.condition is None else _condition(chosen.condition)
     with Progress("Judging") as shown:
         found = list_hosts(
             lake_of(chosen),
-            chosen.update_id,
+            chosen.concerned_by,
             as_of=time_of(chosen.as_of),
             condition=condition,
             state=chosen.state,
@@ -95,7 +94,7 @@ def hosts(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print_json(found)
         return Exit.DONE
-    print_csv(found["hosts"], HOST_COLUMNS)
+    print_csv(found["hosts"], columns_of(found))
     return Exit.DONE
 
 

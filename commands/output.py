@@ -47,7 +47,7 @@ def print_json(document: JSON) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def print_csv(rows: Iterable[Mapping[str, str | None]], columns: Sequence[str]) -> None:
+def print_csv(rows: Iterable[Mapping[str, str | int | None]], columns: Sequence[str]) -> None:
     """Print a table as CSV on stdout, with formulas made harmless, and on a terminal control characters as well."""
 
     class Lines:
@@ -58,7 +58,7 @@ def print_csv(rows: Iterable[Mapping[str, str | None]], columns: Sequence[str]) 
     writer = csv.writer(Lines(), lineterminator="\r\n")  # so that cells with either character are quoted
     writer.writerow(columns)
     for row in rows:
-        cells = [harmless(row[name] or "") for name in columns]
+        cells = ["" if row[name] is None else harmless(str(row[name])) for name in columns]
         writer.writerow([readable(cell) for cell in cells] if is_read_by_people else cells)
 
 

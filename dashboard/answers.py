@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from fleetcrash.attribution.reporting.impact import Impact
 
@@ -80,6 +81,8 @@ def _bytes_of(answer: object) -> int:
         return int(answer.memory_usage(deep=True).sum())
     if isinstance(answer, Impact):
         return int(answer.hosts.nbytes)
+    if isinstance(answer, pa.Table):
+        return int(answer.nbytes)
     return len(answer) if isinstance(answer, bytes | str) else 0
 
 

@@ -19,18 +19,22 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from dashboard.answers import Answers, QueryFailed, frozen
 from dashboard.giving_way import AGAIN_S, GivingWay
+from dashboard.incidents import Incident
 from dashboard.lookout import Lookout
 from dashboard.selection import TABLES_OF_A_CURVE, Selection
 from dashboard.snapshot import Snapshot
+from fleetcrash.attribution.reporting.accounted import what_became_of
 from fleetcrash.attribution.reporting.delay import Delay, delay_of
 from fleetcrash.attribution.reporting.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample
 from fleetcrash.errors import FleetcrashError, UnknownName
 from fleetcrash.store import Engine
+from fleetcrash.store.host_lists import HostLists
 
 REFRESH_S = 1.0  # pages renew themselves every other second, so that news is seen within three
 _IDLE_S = 60.0  # without a viewer for so long, the lake is not read
@@ -198,6 +202,19 @@ class Feed:
         return self.answer(
             "host_states", lambda engine: impact_of(engine, update_id, condition), update_id, str(condition)
         )
+
+    def hosts_hit(self, incident: Incident) -> pa.Table | None:
+        """The hosts that an incident accounts for, where they are those of no update: ACCOUNTED_COLUMNS.
+
+        None where the monitor has not kept them: it has not looked since this version, or cannot write there.
+
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        accounted = HostLists(self._root).find(incident.told)
+        if accounted is None:
+            return None
+        return self.answer("hosts_hit_now", lambda engine: what_became_of(engine, accounted), incident.incident_id)
 
     def delay(self, update_id: str, condition: Mapping[str, str] | None) -> Delay | None:
         """What a halt at each minute of an update's rollout would have spared; None if it has reached no host.

@@ -60,6 +60,7 @@ class Incident:
 
     Attributes:
         lacks: why the likeliest update is not named, as part of a sentence; may be empty.
+        told: all that the document says of it.
     """
 
     incident_id: str
@@ -80,6 +81,7 @@ class Incident:
     history: tuple[Turn, ...] = ()
     rivals: tuple[Rival, ...] = ()
     controls: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def is_open(self) -> bool:
@@ -213,6 +215,7 @@ def _incident(read: Mapping[str, Any]) -> Incident:
         ),
         rivals=tuple(_rival(each) for each in read.get("rivals") or [] if isinstance(each, dict)),
         controls={name: value for name, value in controls.items() if _number(value) is not None},
+        told=read,
     )
 
 

@@ -80,6 +80,7 @@ def hosts_command(update_id: str, root: Path, *, state: str = "") -> str:
     """The command that lists the hosts of an update; empty if the id has characters that cannot be typed as shown.
 
     Args:
+        update_id: or that of an incident.
         state: only hosts in this state; empty for all.
     """
     if any(unicodedata.category(each) in _UNSEEN for each in update_id):

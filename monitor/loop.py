@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,11 @@ import pyarrow as pa
 from fleetcrash.attribution.backtest import lively
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.facts.reading import read_news
+from fleetcrash.attribution.reporting.accounted import accounted_for
 from fleetcrash.attribution.reporting.report import JSON, document
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.host_lists import HostLists
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.terminal import readable
 from fleetcrash.times import tick_time
@@ -92,6 +95,7 @@ class Monitor:
         self._changed = False
         detector = self._advance()
         found = document(self._engine, detector, as_of, detector.incidents)
+        self._keep_hosts(detector, found)  # first, so that whoever reads the findings finds them
         self._keep(as_of, found)
         return found
 
@@ -147,6 +151,13 @@ class Monitor:
         counted = self._engine.rows("records_known_by", tick=self._ticked)[0]
         sources = self._engine.rows("sources_of_exposure")[0]
         return (*counted.values(), *sources.values(), *self._engine.unheard_systems)
+
+    def _keep_hosts(self, detector: Detector, found: JSON) -> None:
+        """Keep the hosts of incidents that are those of no update, of which anybody could ask the lake."""
+        lists = HostLists(self._lake.root)
+        for incident, told in zip(detector.incidents, found["incidents"], strict=True):
+            if not told["impact"]["exposed"]:
+                lists.keep(self._engine, told, partial(accounted_for, self._engine, detector, incident))
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
         """Append the findings, unless another monitor has appended the same or later ones."""

@@ -1,4 +1,4 @@
-"""The rows behind an incident: the clusters of its crashes, and its hosts by state."""
+"""The rows behind an incident: the clusters of its crashes, and the hosts of the update that it names, by state."""
 
 from __future__ import annotations
 
@@ -16,26 +16,16 @@ from dashboard.export import export
 from dashboard.filters import View
 from dashboard.incidents import STATES, Incident
 from dashboard.markup import Column, Link, Row, table
-from dashboard.selection import Filters, Selection
+from dashboard.selection import Selection
 from dashboard.states import panel
-from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, counted, os_name, plain
+from dashboard.views.incident_hosts import MOST_ROWS, held_to, hosts_hit, matching
+from dashboard.wording import STATE_NAMES, clock, count, counted, os_name, plain
 from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
-_MOST_ROWS = 50
 _MOST_CLUSTERS = 5
 _BEFORE_ALARM = timedelta(hours=1)  # the crashes of the hour before its alarm belong to an incident
 _ATTRIBUTES = ("os_build", "agent_version", "region", "site")
 _WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
-# Filters that apply to a host, with the column of its value.
-_FILTERED = {
-    "os_types": "os_type",
-    "os_builds": "os_build",
-    "agent_versions": "agent_version",
-    "models": "model",
-    "regions": "region",
-    "rings": "ring",
-    "sites": "site",
-}
 
 
 def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
@@ -85,14 +75,12 @@ def _all_clusters(incident: Incident, since: datetime) -> str:
 
 def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
     """Draw the hosts of an incident in one state, within the filters; the file has all of them."""
-    if incident.update_id is None:
-        return
-    if feed.snapshot().only_crashes:
-        st.html(table("Hosts by state", [], [], note=f"Not known: {NOT_TOLD}."))
+    if incident.update_id is None or not incident.impact.get("exposed"):
+        hosts_hit(feed, view, incident)
         return
     with panel("Hosts of the incident"):
         hosts = feed.impact(incident.update_id, incident.condition).hosts
-        inside = hosts.filter(_matching(hosts, view.filters))
+        inside = hosts.filter(matching(hosts, view.filters))
         asked = st.segmented_control(
             "Hosts by state", list(_WORDS), default="at risk", key="hosts", bind="query-params", required=True
         )
@@ -100,23 +88,13 @@ def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
         of_it = inside.filter(pc.equal(inside["state"], state)).select(list(HOST_COLUMNS))
         said = counted(len(of_it), "host")
         if len(inside) < len(hosts):
-            held = Filters(**{name: getattr(view.filters, name) for name in _FILTERED})
-            said += f", only {replace(view, filters=held).narrowed}; the figures above are of the whole incident"
-        if len(of_it) > _MOST_ROWS:
-            said += f". The first {_MOST_ROWS} are shown; the file has all"
-        st.html(_table(of_it.slice(0, _MOST_ROWS), STATE_NAMES[state], said))
+            said += f", only {held_to(view)}; the figures above are of the whole incident"
+        if len(of_it) > MOST_ROWS:
+            said += f". The first {MOST_ROWS} are shown; the file has all"
+        st.html(_table(of_it.slice(0, MOST_ROWS), STATE_NAMES[state], said))
         if len(of_it):
             chosen = {"update_id": incident.update_id, "condition": incident.condition, "filters": view.filters}
             export(feed, f"Hosts {state}", of_it.to_pandas, question="host_states", parameters=chosen)
-
-
-def _matching(hosts: pa.Table, filters: Filters) -> pa.ChunkedArray:
-    keep = pa.chunked_array([pa.repeat(True, len(hosts))])
-    for name, column in _FILTERED.items():
-        wanted = getattr(filters, name)
-        if wanted:
-            keep = pc.and_(keep, pc.is_in(pc.fill_null(hosts[column], "unknown"), pa.array(wanted)))
-    return keep
 
 
 def _table(hosts: pa.Table, state: str, note: str) -> str:

@@ -4,9 +4,9 @@
 deltalake or duckdb; ``trouble`` says why a lake cannot be read or written. ``housekeeping`` merges files and
 ``forgetting`` removes a host, both by ``rewriting`` files and replacing them in the ``log``; ``remaining`` finds files
 that still name it. ``migration`` adds columns; ``doctor`` says what is broken; an ``overlay`` is a lake to try things
-on. Answers that took long to count are kept in ``aggregates``, and the tables that an engine keeps grow in ``growth``;
-``asking`` has what all questions share. Raw ``dumps`` lie beside the tables, as do books in which people write: a
-``ledger`` of lines, or a file of SQLite (``databases``).
+on. Answers that took long to count are kept in ``aggregates``, the hosts of incidents in ``host_lists``, and the tables
+that an engine keeps grow in ``growth``; ``asking`` has what all questions share. Raw ``dumps`` lie beside the tables,
+as do books in which people write: a ``ledger`` of lines, or a file of SQLite (``databases``).
 
 Each question is a file in ``sql/``, named ``<measure>_by_<grain>.sql``; the files in ``sql/views/`` say what is known
 as of an instant, and every other query reads those views.

@@ -62,16 +62,17 @@ class Aggregates:
 
     Args:
         root: the lake's folder.
+        part: a folder in that of the answers, for some that make room for one another alone; empty: that folder itself.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, part: str = "") -> None:
         self._root = root
-        self._folder = root / FOLDER
+        self._folder = root / FOLDER / part
 
     def find(self, key: str) -> pa.Table | None:
         """The answer kept under a key; None where there is no intact one."""
         try:
-            if self._folder.is_symlink():
+            if self._is_elsewhere():
                 return None
             for path in self._folder.glob(f"{key}-*.parquet"):
                 content = _content(path)
@@ -97,8 +98,8 @@ class Aggregates:
             # A disk with less room than the cache may take is left to the facts.
             if content.size > MOST_BYTES // 2 or shutil.disk_usage(self._root).free < MOST_BYTES:
                 return
-            self._folder.mkdir(exist_ok=True)
-            if self._folder.is_symlink():
+            self._folder.mkdir(exist_ok=True, parents=True)
+            if self._is_elsewhere():
                 return
             unnamed = self._folder / f"{uuid.uuid4()}.tmp"
             try:
@@ -112,10 +113,22 @@ class Aggregates:
 
     def clear(self) -> list[Path]:
         """Delete what is kept. Returns the files that could not be deleted."""
-        if self._folder.is_symlink():
+        if self._is_elsewhere():
             return []  # nothing of ours is behind it
         shutil.rmtree(self._folder, ignore_errors=True)
         return [path for path in self._folder.rglob("*") if path.is_file()]
+
+    def renew(self, key: str) -> bool:
+        """Count an answer that is kept among the newest ones. Returns whether there is an intact one."""
+        if self.find(key) is None:
+            return False
+        with contextlib.suppress(OSError):
+            for path in self._folder.glob(f"{key}-*.parquet"):
+                os.utime(path)
+        return True
+
+    def _is_elsewhere(self) -> bool:
+        return self._folder.is_symlink() or (self._root / FOLDER).is_symlink()
 
     def _make_room(self) -> None:
         """Delete the oldest files beyond the bounds, of any kind: a killed writer may have left some."""

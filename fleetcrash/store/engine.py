@@ -112,6 +112,11 @@ class Engine:
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
         self._turn_views()
 
+    @property
+    def files(self) -> list[str]:
+        """The files of the lake that answers rest on."""
+        return [path for table_files in self._snapshot.values() for path in table_files.paths]
+
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
         return self._look(self._refresh)
@@ -161,8 +166,7 @@ class Engine:
         if answer is None:
             answer, took_s = self._count(query, parameters)
             if took_s >= self._cache_from_s:
-                rests_on = (path for table_files in self._snapshot.values() for path in table_files.paths)
-                self._aggregates.put(key, answer, rests_on=rests_on)
+                self._aggregates.put(key, answer, rests_on=self.files)
         return answer
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ from fleetcrash.attribution.reporting.impact import HOST_COLUMNS, State
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from tests.dashboard import fleet
+from tests.fleetcrash import dark_site
 from tests.fleetcrash.short import short_outage
+from tests.fleetcrash.worlds import lake_of
 
 ROOT = Path(cli.__file__).parent
 HOST = b'{"record":"host","host_id":"a","os_type":"windows"}\n'
@@ -119,6 +121,19 @@ def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
         rows = list(csv.DictReader(io.StringIO(out)))
         assert status == 0
         assert rows == [{name: row[name] or "" for name in HOST_COLUMNS} for row in found["hosts"]]
+
+
+def test_hosts_of_an_incident_by_its_id(empty_lake, run):
+    with lake_of(dark_site.world(), empty_lake) as judged:
+        chosen = ("hosts", "inc-20260304t0330", "--lake", str(judged.root), "--state", "dark")
+        status, out, _ = run(*chosen)
+        found = json.loads(run(*chosen, "--json")[1])
+        unknown, _, err = run("hosts", "inc-20260304t0331", "--lake", str(judged.root))
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (status, unknown) == (Exit.DONE, Exit.BAD_USE)
+    assert [row["host_id"] for row in rows] == [row["host_id"] for row in found["hosts"]] == ["h5", "h6"]
+    assert {(row["crashes"], row["crashed_at"], row["site"]) for row in rows} == {("0", "", "lab")}
+    assert "1 are; the newest: inc-20260304t0330." in err
 
 
 @pytest.mark.slow

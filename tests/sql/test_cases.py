@@ -102,6 +102,7 @@ COUNTING = (
     "hosts_affected",
     "hosts_crashed_by_minute",
     "hosts_exposed_by_minute",
+    "hosts_hit_now",
     "incident_now",
     "installs_by_update",
     "judged_crashes",

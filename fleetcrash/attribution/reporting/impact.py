@@ -92,10 +92,11 @@ def impact_of(engine: Engine, update_id: str, condition: Condition | None) -> Im
     """
     keep_known(engine)
     hosts = engine.table("host_states", update_id=update_id)
-    return Impact(hosts.filter(pa.array(_matching(engine, hosts, condition or {}))))
+    return Impact(hosts.filter(pa.array(matching(engine, hosts, condition or {}))))
 
 
-def _matching(engine: Engine, hosts: pa.Table, condition: Condition) -> NDArray[np.bool_]:
+def matching(engine: Engine, hosts: pa.Table, condition: Condition) -> NDArray[np.bool_]:
+    """Which rows of a table of hosts match a condition by what stands there, as an array of bool."""
     keep = np.ones(len(hosts), bool)
     for key, text in condition.items():
         if key == "with_update":

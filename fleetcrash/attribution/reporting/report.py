@@ -11,9 +11,9 @@ import numpy as np
 
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
-from fleetcrash.attribution.expected.baseline import DARK
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.incidents.incident import Incident
+from fleetcrash.attribution.reporting.accounted import counts_of
 from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.controls import controls_of
 from fleetcrash.attribution.reporting.impact import Impact, State, impact_of
@@ -123,7 +123,7 @@ def _rate_ratio(seen: int, mean: float) -> JSON:
 def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
     seen, expected, log_evidence = _counts_behind(detector, incident)
     if impact is None or not impact.exposed:  # no update is named, or nothing is known of hosts but their crashes
-        counts = _claimed(engine, detector, incident)
+        counts = counts_of(engine, detector, incident)
     else:
         counts = {
             "crashes": impact.crashes,
@@ -138,20 +138,6 @@ def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Im
         "events_judged": int(seen),
         "events_expected": round(expected, 6),
         "hosts_left": int(seen) if incident.by_departures else None,
-    }
-
-
-def _claimed(engine: Engine, detector: Detector, incident: Incident) -> dict[str, int]:
-    """The crashes, and hosts that crashed and went dark, in what the incident accounts for."""
-    events = detector.news.events
-    claim = incident.claim(len(events))
-    is_dark = events.outcome == DARK
-    until = None if incident.closed_tick is None else tick_time(incident.closed_tick)
-    crashed = np.flatnonzero(claim & ~is_dark).tolist()
-    return {
-        **engine.rows("detection/crashes_behind_events", events=crashed, until=until)[0],
-        "hosts_exposed": 0,
-        "hosts_dark": len(np.unique(events.host[claim & is_dark])),
     }
 
 

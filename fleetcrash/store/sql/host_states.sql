@@ -43,7 +43,7 @@ gone_dark AS (
 hit AS (
   SELECT
     host_id, max(hit_at) AS last_hit_at, min(crashed_at) AS crashed_at, count(crashed_at) AS crashes,
-    bool_or(dark) AS has_gone_dark, bool_or(lasting) AS is_dark
+    min(hit_at) FILTER (dark) AS dark_at, bool_or(dark) AS has_gone_dark, bool_or(lasting) AS is_dark
   FROM (
     SELECT host_id, placed_at AS hit_at, placed_at AS crashed_at, false AS dark, false AS lasting FROM crashed
     UNION ALL
@@ -99,7 +99,7 @@ SELECT
   END AS state,
   now_on.os_type, now_on.os_version, now_on.os_build, now_on.agent_version, now_on.model, now_on.region, now_on.ring,
   now_on."group", now_on.site, now_on.customer,
-  exposed_hosts.installed_at, hit.crashed_at, seen.last_seen_at,
+  exposed_hosts.installed_at, hit.crashed_at, hit.dark_at, seen.last_seen_at,
   coalesce(hit.crashes, 0) AS crashes, coalesce(hit.has_gone_dark, false) AS has_gone_dark
 FROM concerned
 LEFT JOIN exposed_hosts ON exposed_hosts.host_id = concerned.host_id
