@@ -18,11 +18,14 @@ from dashboard.wording import (
     hosts_command,
     kind_name,
     on_lake,
+    part_words,
     percent,
+    place_words,
     plain,
     whom,
 )
 
+_OF_PLACE = ("region", "site")  # causes that say less than the name of the place
 _NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
 
 
@@ -33,34 +36,71 @@ def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
 
 
 def headline(incident: Incident, snapshot: Snapshot) -> str:
-    """What is wrong, or was, in one sentence of markup."""
-    rose = _rose(incident)
+    """What is wrong, or was, where if no update did it, in one sentence of markup."""
     if incident.verdict == "update":
         name = f"<b>{text(incident.update_id)}</b>"
         return f"{name} ({escape(kind_name(incident.update_kind))}) {_does(incident)} {escape(_whom(incident))}"
     if incident.verdict == "cannot_separate":
-        names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied[:3]]
-        cannot = "cannot be told" if incident.is_open else "could not be told"
-        yet = " yet" if incident.is_open else ""
-        if len(names) > 1:
-            return f"{rose} after an update: {' or '.join(names)}, which {cannot} apart{yet}"
-        after = f" after an update, {names[0]}" if names else ""
-        return f"{rose}{after}; whether {'it' if names else 'an update'} did it {cannot}{yet}"
+        return f"{_tie(incident)}{_fits_better(incident, snapshot.as_of)}"
+    rose = f"{_rose(incident, module=True)}{_somewhere(incident, snapshot.as_of)}"
     if incident.verdict == "no_update":
-        cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
         if not snapshot.updates:
-            return f"{rose}, and <b>no update is known</b> to be in the fleet: this follows {escape(cause)}"
-        return f"{rose}, and <b>no update</b> is to blame: this follows {escape(cause)}"
+            return f"{rose}, and <b>no update is known</b> to be in the fleet{_following(incident)}"
+        return f"{rose}, and <b>no update</b> is to blame{_following(incident)}"
     return f"{rose}; <b>what did it {'is being judged' if incident.is_open else 'could not be told'}</b>"
 
 
-def _rose(incident: Incident) -> str:
-    """What happened to hosts, whatever did it."""
+def _tie(incident: Incident) -> str:
+    rose = _rose(incident)
+    names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied[:3]]
+    cannot = "cannot be told" if incident.is_open else "could not be told"
+    yet = " yet" if incident.is_open else ""
+    if len(names) > 1:
+        return f"{rose} after an update: {' or '.join(names)}, which {cannot} apart{yet}"
+    after = f" after an update, {names[0]}" if names else ""
+    return f"{rose}{after}; whether {'it' if names else 'an update'} did it {cannot}{yet}"
+
+
+def _fits_better(incident: Incident, beside: datetime | None) -> str:
+    """Of a tie: where there is a rise that explains it better than any of the updates."""
+    where = incident.where
+    if where is None or not where.name:
+        return ""
+    fits = "fits better" if incident.is_open else "fitted better"
+    return f". A rise{_somewhere(incident, beside)} {fits}"
+
+
+def _somewhere(incident: Incident, beside: datetime | None) -> str:
+    """Where a rise is, and from when on, as markup; empty where nobody can say."""
+    where = incident.where
+    if where is None:
+        return ""
+    place = f" <b>{text(place_words(where.name, where.dimension), 80)}</b>" if where.name else ""
+    return f"{place} from {escape(clock(where.since, beside=beside))}" if where.since else place
+
+
+def _following(incident: Incident) -> str:
+    """What a rise without an update follows, where its place and its module do not say it."""
+    where, cause = incident.where, incident.cause or ""
+    said_already = {"module": where.module, "host": ""}.get(cause, where.name) if where else ""
+    if said_already and cause in (*_OF_PLACE, "module", "other"):
+        return ""
+    return f": this follows {escape(CAUSE_NAMES.get(cause, 'something that is no update'))}"
+
+
+def _rose(incident: Incident, *, module: bool = False) -> str:
+    """What happened to hosts, whatever did it, as markup.
+
+    Args:
+        module: whether to name the one in which they crashed.
+    """
     if incident.hosts_left is not None:
         return "Hosts went offline"
     if incident.is_silence:
         return "Servers went dark"
-    return "Crashes rose and servers went dark" if incident.hosts_dark > incident.hosts_crashed else "Crashes rose"
+    inside = f" in <b>{text(incident.where.module)}</b>" if module and incident.where and incident.where.module else ""
+    both = " and servers went dark" if incident.hosts_dark > incident.hosts_crashed else ""
+    return f"Crashes{inside} rose{both}"
 
 
 def _does(incident: Incident) -> str:
@@ -84,8 +124,18 @@ def plain_headline(incident: Incident) -> str:
         other = "something that is no update" if names else f"{_rose(incident)}; whether an update did it {cannot}"
         return " or ".join(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
-        return f"No update to blame: {CAUSE_NAMES.get(incident.cause or '', 'another cause')}"
+        return f"No update to blame: {followed_words(incident)}"
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
+
+
+def followed_words(incident: Incident) -> str:
+    """What a rise without an update follows, without markup: where it is, if that is known."""
+    where, cause = incident.where, incident.cause or ""
+    if where is not None and where.name and cause in (*_OF_PLACE, "other"):
+        return plain(part_words(where.name), 60)
+    if where is not None and where.module and cause == "module":
+        return plain(where.module)
+    return CAUSE_NAMES.get(cause, "another cause")
 
 
 def quiet_banner(judgement: Judgement, age: Freshness) -> str:

@@ -45,6 +45,23 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class Where:
+    """Where a rise is that no update is named for.
+
+    Attributes:
+        name: in words, such as "region amer"; empty where it is no part of the fleet.
+        dimension: what the part is cut by, such as region; empty where it is not one.
+        since: from when on.
+        module: in which nearly all crashes are; may be empty.
+    """
+
+    name: str
+    dimension: str
+    since: datetime | None
+    module: str
+
+
+@dataclass(frozen=True)
 class Turn:
     """One change of verdict, update or condition."""
 
@@ -60,6 +77,7 @@ class Incident:
 
     Attributes:
         lacks: why the likeliest update is not named, as part of a sentence; may be empty.
+        where: the rise that explains it best, where that is no update's.
         told: all that the document says of it.
     """
 
@@ -81,6 +99,7 @@ class Incident:
     history: tuple[Turn, ...] = ()
     rivals: tuple[Rival, ...] = ()
     controls: Mapping[str, float] = field(default_factory=dict)
+    where: Where | None = None
     told: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -215,8 +234,16 @@ def _incident(read: Mapping[str, Any]) -> Incident:
         ),
         rivals=tuple(_rival(each) for each in read.get("rivals") or [] if isinstance(each, dict)),
         controls={name: value for name, value in controls.items() if _number(value) is not None},
+        where=_where(read.get("where")),
         told=read,
     )
+
+
+def _where(read: Any) -> Where | None:
+    if not isinstance(read, dict):
+        return None
+    name, dimension, module = (str(read.get(key) or "") for key in ("name", "dimension", "module"))
+    return Where(name, dimension, _instant(read.get("since")), module)
 
 
 def _rival(read: Mapping[str, Any]) -> Rival:

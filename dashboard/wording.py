@@ -51,6 +51,8 @@ CLUSTER_STATES = {
 # Why something about hosts is not known where there are only crashes.
 NOT_TOLD = "no inventory, no installs, no presence"
 
+_WHOLE_FLEET = "the whole fleet"  # as the monitor says it
+
 _UNSEEN = ("Cc", "Cf", "Zl", "Zp")  # control characters, and other invisible ones
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
@@ -138,9 +140,28 @@ def _shown(text: str) -> str:
 def wave_words(name: str) -> str:
     """A wave, which is a rise that follows no update, in words; ``name`` is "<whom> from <time>"."""
     hit, _, since = name.rpartition(" from ")
-    said = re.sub("^os type ([a-z]+)", lambda found: os_name(found[1]), hit or name)
-    said = said.replace("os build", "OS build").replace(" version", "").replace(">=", "≥ ")
+    said = part_words(hit or name)
     return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
+
+
+def part_words(name: str) -> str:
+    """A part of the fleet in words, as people say it."""
+    said = re.sub("^os type ([a-z]+)", lambda found: os_name(found[1]), name)
+    return said.replace("os build", "OS build").replace(" version", "").replace(">=", "≥ ")
+
+
+def place_words(name: str, dimension: str) -> str:
+    """A part of the fleet to follow what happens there, such as "in region amer".
+
+    Args:
+        name: in words. dimension: what it is cut by; empty where it is not cut by one thing.
+    """
+    at = {"site": "at", "group": "at", "customer": "at", "region": "in", "ring": "in"}.get(dimension, "on")
+    if name == _WHOLE_FLEET:
+        at = "across"
+    elif not dimension and name.partition(" ")[0] in ("region", "ring", "site", "group", "customer"):
+        at = "in"
+    return f"{at} {plain(part_words(name), 60)}"
 
 
 def percent(share: float | None) -> str:

@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import tables
-from dashboard.banner import headline, next_words
+from dashboard.banner import followed_words, headline, next_words
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
@@ -25,7 +25,6 @@ from dashboard.views.incident_delay import what_waiting_cost
 from dashboard.views.incident_list import no_incident
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
-    CAUSE_NAMES,
     NOT_TOLD,
     STATE_NAMES,
     VERDICT_NAMES,
@@ -160,7 +159,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
         who = Card(
             "Attribution",
             "no update",
-            more=f"follows {CAUSE_NAMES.get(incident.cause or '', 'another cause')}",
+            more=f"follows {followed_words(incident)}",
         )
     elif incident.is_open:
         who = Card("Attribution", "open", more="still being judged")

@@ -2,5 +2,5 @@
 
 ``report`` writes an incident down, with ``causes`` where no update is behind it, ``controls`` beside the name, and in
 the sentences of ``wording``. ``impact`` is whom an update hit and may hit next, ``accounted`` whom an incident hit that
-names none, ``delay`` what waiting cost.
+names none and ``where`` that is, ``delay`` what waiting cost.
 """

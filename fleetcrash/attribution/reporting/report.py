@@ -17,6 +17,7 @@ from fleetcrash.attribution.reporting.accounted import counts_of
 from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.controls import controls_of
 from fleetcrash.attribution.reporting.impact import Impact, State, impact_of
+from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, TIED_FROM, Kind
 from fleetcrash.store.engine import Engine
@@ -84,6 +85,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
         "lacks": _lacks(incident),
         "rivals": _rivals(detector, incident),
         "controls": None if impact is None else _controls(engine, detector, incident, impact),
+        "where": where_of(detector, incident),
         "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
     }
 

@@ -51,13 +51,17 @@ def selected_in_words(cells: Sequence[Cell], condition: Condition) -> str:
     return f"{_in_words('os_type', hit)} ({told})"
 
 
-def followed(detector: Detector, incident: Incident) -> str | None:
+def followed(detector: Detector, incident: Incident, spot: int | None = None) -> str | None:
     """What the rise of an incident follows, in words; None where it is not the whole fleet, and no part of it either.
 
     A wave of the whole fleet is one that no slice explains better. It may still be all in two systems of three, say.
+
+    Args:
+        spot: that of the wave; None: of the one that it is said to follow.
     """
-    if incident.wave_spot != 0:
-        return detector.spots.describe(incident.wave_spot)
+    spot = incident.wave_spot if spot is None else spot
+    if spot != 0:
+        return detector.spots.describe(spot)
     struck, shares = _struck(detector, incident), _shares(detector)
     part = narrowest(struck, shares)
     if part is not None:

@@ -1,0 +1,100 @@
+"""Where a rise is that no update is named for, in the largest type of the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.banner import headline, plain_headline
+from dashboard.incidents import Incident, Where, read_judgement
+from dashboard.snapshot import LakeState, Snapshot, Update
+from tests.dashboard.fleet import GUILTY, NOW, RELEASED, incident, outage, tick
+
+SINCE = RELEASED.replace(minute=1)
+SNAPSHOT = Snapshot(1, LakeState.READY, Path("lake"), as_of=NOW, updates=(Update(GUILTY, "content", RELEASED, None),))
+
+
+def said(*, crashed: int = 0, dark: int = 40, name: str = "site lab", dimension: str = "site", **changed: Any) -> str:
+    """The headline of an incident, without its tags."""
+    where = Where(name, dimension, SINCE, changed.pop("module", ""))
+    given = {"verdict": "no_update", "cause": "site", **changed}
+    one = Incident("inc-1", evidence={"hosts_crashed": crashed, "hosts_dark": dark}, where=where, **given)
+    return headline(one, SNAPSHOT).replace("<b>", "").replace("</b>", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension", "words"),
+    [
+        ("region amer", "region", "in region amer"),
+        ("site lab", "site", "at site lab"),
+        ("customer acme", "customer", "at customer acme"),
+        ("the whole fleet", "", "across the whole fleet"),
+        ("os type linux, region amer", "os_type", "on Linux, region amer"),
+        ("agent version >=7.11", "agent_version", "on agent ≥ 7.11"),
+        ("Linux and Windows", "", "on Linux and Windows"),
+        ("region apac and emea", "", "in region apac and emea"),
+    ],
+)
+def test_a_place_is_said_as_people_say_it(name: str, dimension: str, words: str):
+    assert (
+        said(name=name, dimension=dimension) == f"Servers went dark {words} from 12:01 UTC, and no update is to blame"
+    )
+
+
+def test_a_module_is_said_with_the_crashes_in_it():
+    both = said(crashed=30, module="third.sys")
+    assert both.startswith("Crashes in third.sys rose and servers went dark at site lab from 12:01 UTC, and no update")
+    alone = said(crashed=30, dark=0, cause="module", name="the whole fleet", dimension="", module="third.sys")
+    assert alone == "Crashes in third.sys rose across the whole fleet from 12:01 UTC, and no update is to blame"
+
+
+def test_what_the_place_does_not_say_is_said_beside_it():
+    assert said(cause="host").endswith("from 12:01 UTC, and no update is to blame: this follows single hosts")
+    late = said(cause="backlog", name="", dimension="", crashed=40, dark=0)
+    assert late.endswith(
+        "rose from 12:01 UTC, and no update is to blame: this follows a backlog of old reports arriving at once"
+    )
+
+
+def test_so_is_what_is_still_being_judged_and_what_is_tied():
+    assert said(verdict="undetermined") == "Servers went dark at site lab from 12:01 UTC; what did it is being judged"
+    tied = said(verdict="cannot_separate", dark=0, crashed=40)
+    assert tied.endswith("cannot be told yet. A rise at site lab from 12:01 UTC fits better")
+
+
+def test_text_of_the_fleet_is_no_markup():
+    assert "<i>" not in said(name="site <i>", module="<i>", crashed=40)
+
+
+def test_what_is_open_elsewhere_is_told_by_its_place_too():
+    one = Incident("inc-1", "no_update", cause="region", where=Where("region amer", "region", SINCE, ""))
+    assert plain_headline(one) == "No update to blame: region amer"
+
+
+def test_the_banner_and_the_page_say_it(tmp_path: Path, overview, incident_page):
+    where = {
+        "kind": "wave",
+        "name": "region amer",
+        "dimension": "region",
+        "since": "2026-03-04T12:01:00Z",
+        "module": None,
+    }
+    evidence = {**incident()["evidence"], "hosts_crashed": 0, "hosts_dark": 3850}
+    lake = outage(tmp_path / "lake")
+    tick(
+        lake, [incident(verdict="no_update", update_id=None, cause="region", evidence=evidence, impact={}, where=where)]
+    )
+    title = "Servers went dark in region amer from 12:01 UTC, and no update is to blame"
+    assert title in overview(lake.root).text
+    text = incident_page(lake.root, "inc-0001").text
+    assert title in text
+    assert "no update follows region amer" in text
+
+
+@pytest.mark.parametrize("where", [None, "amer", {}, {"name": 3}])
+def test_a_document_that_says_it_otherwise_is_read(where: object):
+    read = read_judgement(NOW, NOW, json.dumps({"incidents": [{"incident_id": "inc-1", "where": where}]}))
+    assert read.find("inc-1") is not None
