@@ -17,8 +17,18 @@ from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
 from fleetcrash.attribution.conditions.grammar import SYSTEM_NAMES
 
+SERVERS_DARK = "servers gone dark"
+
 _HEIGHT_PX = 380  # with one row of labels
 _TOP_PX, _FOOT_PX = 26, 40  # above the plot for that row, below it for the axis
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Up to when reports have come: ``crashes``, and ``all_of_it``, silence as well."""
+
+    crashes: datetime
+    all_of_it: datetime
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,11 @@ def rate_chart(
     log: bool,
     counts: bool = False,
     covered: pd.Series | None = None,
+    silent: pd.DataFrame | None = None,
+    settled: Settled | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Crash rate over time, one line per group, with the releases above it.
+    """Crash rate over time, one line per group, with the releases above it and bars of servers that went dark.
 
     Args:
         frame: ``bucket_start``, ``group``, ``crashes``, ``host_hours``, ``rate`` per host-hour. A bucket
@@ -63,6 +75,8 @@ def rate_chart(
         log: whether the axis is logarithmic; zero then has a place of its own at the bottom.
         counts: draw crashes per bucket, because there are no host-hours.
         covered: buckets with data, if ``frame`` lacks some; None: those of ``frame``.
+        silent: ``bucket_start``, ``servers_dark`` and ``rate`` of buckets in which servers went dark.
+        settled: up to when reports have come: behind it there is a veil, and lines are faint. None: all have.
     """
     colours = palette(dark=dark)
     measured = "crashes" if counts else "rate"
@@ -72,15 +86,24 @@ def rate_chart(
     parts = Parts()
     # A point is drawn in the middle of its bucket: at the start, a rise would seem to precede its release.
     x = [plotly_time(each) for each in grid + timedelta(seconds=bucket_s) / 2]
+    ends = grid + timedelta(seconds=bucket_s)
+    open_from = len(grid) if settled is None else int((ends <= settled.crashes).sum())
+    if silent is not None and len(silent):
+        parts.traces.append(_bars(silent, bucket_s, colours))
     for name, style in line_styles(frame, group, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
-        parts.traces.append(_line(x, line, style, floor, counts=counts))
+        parts.traces += _lines(x, line, style, floor, open_from, counts=counts)
+    if settled is not None and (unsettled := grid[ends > settled.all_of_it]).size:
+        _veil(parts, unsettled[0].to_pydatetime(), until, colours)
     held = set(frame["bucket_start"] if covered is None else covered)
     _mark_no_data(parts, held, grid, bucket_s, until, colours)
     above_px = mark_releases(parts, markers, since, until, colours, plot_px=_HEIGHT_PX - _TOP_PX - _FOOT_PX)
     parts.annotations.append(zone_note(colours))
     top = float(values["drawn"].max()) if len(values) and values["drawn"].notna().any() else 0.0
     title = f"crashes per {bucket_words(bucket_s)}" if counts else "crashes per 1,000 host-hours"
+    if silent is not None and len(silent):
+        top = max(top, 1000.0 * float(silent["rate"].max()))
+        title = "crashes, servers dark, per 1,000 h"
     return parts.figure(
         {
             **base_layout(colours, _HEIGHT_PX + above_px),
@@ -107,6 +130,68 @@ def rate_chart(
                 "title": {"text": title, "standoff": 8, "font": {"size": 12, "color": colours.muted}},
             },
             "yaxis2": {"domain": [0.81, 1.0], "range": [0, STRIP_ROWS + 1], "visible": False, "fixedrange": True},
+        }
+    )
+
+
+def _lines(
+    x: Sequence[str], line: pd.DataFrame, style: LineStyle, floor: float, open_from: int, *, counts: bool
+) -> list[dict[str, Any]]:
+    """A line; and, faint and dotted, what is still being reported, from the bucket ``open_from`` on."""
+    whole = _line(x, line, style, floor, counts=counts)
+    if open_from >= len(x):
+        return [whole]
+    joint = max(open_from - 1, 0)  # the last of what is settled, which tells nothing a second time
+    told = ["skip" if number < open_from else "all" for number in range(joint, len(x))]
+    faint = {
+        **whole,
+        "x": x[joint:],
+        "y": whole["y"][joint:],
+        "customdata": whole["customdata"][joint:],
+        "line": {"color": style.colour, "dash": "dot", "width": 1.5},
+        "opacity": 0.6,
+        "hoverinfo": told,
+        "hovertemplate": ["" if one == "skip" else f"so far, {whole['hovertemplate']}" for one in told],
+    }
+    return [{**whole, "y": [*whole["y"][:open_from], *[None] * (len(x) - open_from)]}, faint]
+
+
+def _bars(silent: pd.DataFrame, bucket_s: int, colours: Palette) -> dict[str, Any]:
+    """Servers that went dark: bars, as a bucket without any has none, on whatever axis."""
+    middles = silent["bucket_start"] + timedelta(seconds=bucket_s) / 2
+    return {
+        "type": "bar",
+        "x": [plotly_time(each) for each in middles],
+        "y": (1000.0 * silent["rate"]).tolist(),
+        "width": bucket_s * 1000,
+        "name": SERVERS_DARK,
+        "marker": {"color": colours.suspect, "opacity": 0.5, "line": {"width": 0}},
+        "customdata": [
+            [rate(each), count(servers)] for each, servers in zip(silent["rate"], silent["servers_dark"], strict=True)
+        ],
+        "hovertemplate": "%{fullData.name}: %{customdata[0]} per 1,000 h (%{customdata[1]} servers)<extra></extra>",
+    }
+
+
+def _veil(parts: Parts, since: datetime, until: datetime, colours: Palette) -> None:
+    """Mark the end of the window, of which reports are still on their way."""
+    edge = {"color": colours.muted, "width": 1, "dash": "dot"}
+    place = {"xref": "x", "yref": "y domain", "x0": plotly_time(since), "y0": 0, "y1": 1}
+    veil = {"fillcolor": colours.muted, "opacity": 0.1, "line": {"width": 0}, "layer": "below"}
+    parts.shapes.append({**place, "type": "rect", "x1": plotly_time(until), **veil})
+    parts.shapes.append({**place, "type": "line", "x1": plotly_time(since), "line": edge})
+    parts.annotations.append(
+        {
+            "x": plotly_time(since),
+            "xref": "x",
+            "xanchor": "right",
+            "xshift": -3,
+            "y": 1,
+            "yref": "y domain",
+            "yanchor": "top",
+            "showarrow": False,
+            "text": "still being reported →",
+            "font": {"size": 12, "color": colours.muted},
         }
     )
 

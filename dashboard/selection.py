@@ -25,7 +25,7 @@ PASSED: Mapping[str, str] = {"judged_crashes": "judged_crashes_placed"}
 
 _WINDOW = ("since", "until")
 _EXPOSED = ("updates", "channels")
-_HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
+HOST_FILTERS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
 # Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 # tables above, and the later ones the earlier.
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +36,7 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "fleet_sums": _WINDOW,
     "worded_crashes": ("text",),
     "selected_exposures": _EXPOSED,
-    "selected_kinds": _HOSTS,
+    "selected_kinds": HOST_FILTERS,
     "selected_time": (*_WINDOW, *_EXPOSED),
     "time_by_update": (),
     "selected_crashes": (*_WINDOW, *_EXPOSED, "clusters", "text"),

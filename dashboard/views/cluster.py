@@ -62,7 +62,9 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> Charts | None:
         _hosts(feed, selection)
         crash_list(feed, selection, cluster_id=cluster_id, known=cluster.crashes)
         hit = feed.frame("hosts_affected", selection).iloc[0]
-        curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named_updates(snapshot))
+        curve = ask_curve(
+            feed, drawing, selection, snapshot, crashes=int(hit["crashes"]), named=named_updates(snapshot)
+        )
         rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
 
         def charts() -> None:

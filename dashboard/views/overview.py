@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links, tables
-from dashboard.banner import incident_banner, plain_headline, quiet_banner, unjudged_banner
+from dashboard.banner import followed_words, incident_banner, plain_headline, quiet_banner, unjudged_banner
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed
 from dashboard.export import export
@@ -25,7 +25,7 @@ from dashboard.selection import LOOKS_BACK, Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, export_curve, named_updates
-from dashboard.wording import CAUSE_NAMES, NOT_TOLD, clock, count, counted, percent, plain, rate, times
+from dashboard.wording import NOT_TOLD, clock, count, counted, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
@@ -82,7 +82,7 @@ def _panels(feed: Feed, view: View) -> None:
         # Each part is asked for just before it is drawn, so that the figures do not wait for the tables.
         hit = feed.hit(selection)
         named, alike = named_updates(snapshot), (selection, links.alike())
-        curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named)
+        curve = ask_curve(feed, drawing, selection, snapshot, crashes=int(hit["crashes"]), named=named)
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
@@ -184,5 +184,5 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         tied = len(first.tied)
         return Card("Culprit", f"one of {tied}" if tied > 1 else "not certain", more=names)
     if first.verdict == "no_update":
-        return Card("Culprit", "no update", more=f"follows {CAUSE_NAMES.get(first.cause or '', 'another cause')}")
+        return Card("Culprit", "no update", more=f"follows {followed_words(first)}")
     return Card("Culprit", "being judged", more=f"alarm {clock(first.alarm_at, beside=snapshot.as_of)}")

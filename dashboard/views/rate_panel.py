@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links
-from dashboard.charts import bucket_words, line_styles, rate_chart
+from dashboard.charts import SERVERS_DARK, Settled, bucket_words, line_styles, rate_chart
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
@@ -21,7 +21,10 @@ from dashboard.pages import is_dark
 from dashboard.rates import Rates, with_silence
 from dashboard.releases import Marker
 from dashboard.selection import Selection
+from dashboard.silence import QUESTION as DARK_QUESTION
+from dashboard.silence import asked_of_dark, dark_rates, flattens, remarks, servers_dark, settled_until
 from dashboard.snapshot import Snapshot
+from dashboard.theme import palette
 from dashboard.wording import NOT_TOLD, assumed_presence, clock, count, rate
 
 _MOST_LINES = 6
@@ -59,6 +62,7 @@ class Curve:
         fleet: rows by OS, for all buckets with data. lines: the rows to draw, by ``group``.
         question: the query file that gave the lines.
         left_out: how many more lines there would be.
+        dark: servers that went dark, by bucket and line. settled: up to when reports have come.
     """
 
     fleet: pd.DataFrame
@@ -67,12 +71,15 @@ class Curve:
     question: str
     bucket_s: int
     left_out: int
+    dark: pd.DataFrame
+    settled: Settled | None
 
 
 def ask_curve(
     feed: Feed,
     drawing: Drawing,
     selection: Selection,
+    snapshot: Snapshot,
     *,
     crashes: int,
     named: set[str],
@@ -83,12 +90,14 @@ def ask_curve(
         crashes: number of crashes in the selection.
         named: updates that an incident names; they come first among the lines by update.
     """
+    group, question = _QUESTIONS[drawing.lines]
+    by = group if group != "update_id" else "os_type"
+    gone = int(servers_dark(feed, selection, snapshot, selection.bucket_s(0), by)["servers_dark"].sum())
     bucketed: dict[str, Any] = {
         "since": selection.since,
         "until": selection.until,
-        "bucket_s": selection.bucket_s(crashes),
+        "bucket_s": selection.bucket_s(max(crashes, gone)),
     }
-    group, question = _QUESTIONS[drawing.lines]
     fleet = feed.curve("crash_rate_by_minute_os", selection, bucketed["bucket_s"])
     if group == "update_id":
         wanted = list(selection.filters.updates) or _telling(feed.frame("crash_rate_by_update", selection), named)
@@ -101,7 +110,9 @@ def ask_curve(
             versions = feed.frame("crash_rate_by_agent_version", selection)
             most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
             lines = lines[lines[group].isin(most)]
-    return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES))
+    dark = servers_dark(feed, selection, snapshot, bucketed["bucket_s"], by)
+    settled = settled_until(feed, selection, snapshot)
+    return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES), dark, settled)
 
 
 def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
@@ -111,6 +122,9 @@ def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
     questions, parameters = [curve.question], asked
     if curve.group != "update_id":  # only few updates have lines, and hosts are counted with them
         questions, parameters = [*questions, "hosts_crashed_by_minute"], {**asked, "by": curve.group}
+    if curve.group != "update_id" and len(curve.dark):
+        questions.append(DARK_QUESTION)
+        parameters = asked_of_dark(selection, curve.bucket_s, curve.group)
 
     def with_hosts() -> pd.DataFrame:
         if curve.group == "update_id":
@@ -119,7 +133,12 @@ def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
             "hosts_crashed_by_minute", selection, since=selection.since, bucket_s=curve.bucket_s, by=curve.group
         ).rename(columns={"line": curve.group})
         joined = curve.lines.merge(hosts, how="left", on=["bucket_start", curve.group])
-        return joined.fillna({"hosts_crashed": 0}).astype({"hosts_crashed": "int64"})
+        joined = joined.fillna({"hosts_crashed": 0}).astype({"hosts_crashed": "int64"})
+        if curve.dark.empty:
+            return joined
+        dark = curve.dark.rename(columns={"line": curve.group})
+        joined = joined.merge(dark, how="left", on=["bucket_start", curve.group])
+        return joined.fillna({"servers_dark": 0}).astype({"servers_dark": "int64"})
 
     export(feed, "Crash rate", with_hosts, question=questions, selection=selection, parameters=parameters)
 
@@ -140,15 +159,18 @@ def draw_curve(
             lambda: with_silence(curve.lines, curve.group, selection.since, selection.until, curve.bucket_s, begun),
         )
         covered = lines["bucket_start"]
-    log = drawing.scale == "log" or (drawing.scale == "auto" and rates.wants_log)
+    silent = dark_rates(curve.dark, curve.fleet)
+    log = drawing.scale == "log" or (drawing.scale == "auto" and (rates.wants_log or flattens(silent, rates)))
     dark = is_dark()
     styles = feed.kept(
         ("styles", selection, curve.group, dark), lambda: line_styles(curve.lines, curve.group, dark=dark)
     ).values()
-    said = " ".join(_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts))
+    beside = remarks(silent, curve.settled, selection.until)
+    said = " ".join([*_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts), *beside])
+    shown = [(style.name, style.colour, style.dash) for style in styles]
+    shown += [] if silent.empty else [(SERVERS_DARK, palette(dark=dark).suspect, "solid")]
     st.html(
-        f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span>'
-        f"<span>{legend([(style.name, style.colour, style.dash) for style in styles])}</span></div>"
+        f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span><span>{legend(shown)}</span></div>'
     )
     figure = feed.kept(
         ("curve", selection, curve.group, curve.bucket_s, log, dark),
@@ -162,6 +184,8 @@ def draw_curve(
             log=log,
             counts=counts,
             covered=covered,
+            silent=silent,
+            settled=curve.settled,
             dark=dark,
         ),
     )
@@ -169,6 +193,7 @@ def draw_curve(
     told = f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, baseline {rate(rates.baseline)}."
     if counts:
         told = f"Crashes, {view.window_words(selection)}: {count(curve.fleet['crashes'].sum())} in all."
+    told = " ".join([told, *beside])
     picked = st.plotly_chart(
         figure,
         theme=None,
