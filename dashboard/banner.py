@@ -221,16 +221,11 @@ def next_words(incident: Incident, snapshot: Snapshot) -> str:
 
 def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     """What to do next, and a command that helps, which may be empty."""
-    if incident.verdict == "cannot_separate":
-        if len(incident.tied) > 1:
-            which = "both" if len(incident.tied) == 2 else "all of them"
-            return f"pause the rollout of {which}; the next hosts to install one without another will tell.", ""
-        return "pause the rollout; the next hosts to install it, or to crash without it, will tell.", ""
-    if incident.verdict == "no_update":
-        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
-        return f"{what} {plain(incident.summary, 300)}".strip(), ""
-    if incident.verdict == "undetermined" or incident.update_id is None:
-        return "wait for the next tick before you withdraw anything; hold rollouts that are under way.", ""
+    if incident.verdict != "update" or incident.update_id is None:
+        said = _without_a_name(incident, snapshot)
+        some = incident.hosts_crashed or incident.hosts_dark
+        command = hosts_command(incident.incident_id, snapshot.root) if some else ""
+        return f"{said} Its hosts:" if command else said, command
     name = plain(incident.update_id)
     update = snapshot.update(incident.update_id)
     pending, dark = incident.impact.get("pending", 0), incident.impact.get("dark", 0)
@@ -249,3 +244,16 @@ def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     state = next((name for name in order if incident.impact.get(name)), None)
     command = hosts_command(incident.update_id, snapshot.root, state=state) if state else ""
     return f"{said} Hosts to reach:" if command else said, command
+
+
+def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
+    """What to do next where no update is named."""
+    if incident.verdict == "cannot_separate":
+        if len(incident.tied) > 1:
+            which = "both" if len(incident.tied) == 2 else "all of them"
+            return f"pause the rollout of {which}; the next hosts to install one without another will tell."
+        return "pause the rollout; the next hosts to install it, or to crash without it, will tell."
+    if incident.verdict == "no_update":
+        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
+        return f"{what} {plain(incident.summary, 300)}".strip()
+    return "wait for the next tick before you withdraw anything; hold rollouts that are under way."

@@ -48,6 +48,10 @@ def test_the_hosts_on_the_page_are_those_of_its_figures(site: Path, incident_pag
     assert len(page.files("hosts-of-the-incident")) == 2
 
 
+def test_the_banner_has_the_command_that_lists_them(site: Path, overview):
+    assert f"Its hosts: fleetcrash hosts inc-20260304t0330 --csv --lake {site}" in overview(site).text
+
+
 def test_those_that_are_still_dark(site: Path, incident_page):
     page = incident_page(site, "inc-20260304t0330", hit="still dark")
     assert "2 hosts: 0 crashed, 2 went dark; 2 are dark now" in page.text
