@@ -184,13 +184,14 @@ def _veil(parts: Parts, since: datetime, until: datetime, colours: Palette) -> N
         {
             "x": plotly_time(since),
             "xref": "x",
-            "xanchor": "right",
-            "xshift": -3,
-            "y": 1,
+            "xanchor": "left",
+            "xshift": 1,
+            "y": 0.98,
             "yref": "y domain",
             "yanchor": "top",
             "showarrow": False,
-            "text": "still being reported →",
+            "text": "still being reported",
+            "textangle": -90,  # so that it lies over neither the lines nor other labels, and fits a narrow veil
             "font": {"size": 12, "color": colours.muted},
         }
     )
