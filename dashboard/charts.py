@@ -182,16 +182,16 @@ def _veil(parts: Parts, since: datetime, until: datetime, colours: Palette) -> N
     parts.shapes.append({**place, "type": "line", "x1": plotly_time(since), "line": edge})
     parts.annotations.append(
         {
-            "x": plotly_time(since),
+            "x": plotly_time(until),
             "xref": "x",
-            "xanchor": "left",
-            "xshift": 1,
+            "xanchor": "right",
+            "xshift": -1,
             "y": 0.98,
             "yref": "y domain",
             "yanchor": "top",
             "showarrow": False,
             "text": "still being reported",
-            "textangle": -90,  # so that it lies over neither the lines nor other labels, and fits a narrow veil
+            "textangle": -90,  # it fits a narrow veil, at whose end the lines are low
             "font": {"size": 12, "color": colours.muted},
         }
     )
