@@ -10,45 +10,50 @@ import re
 import struct
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ingest.formats.crashes import Records, Told, Unfit, base_name, first, name_of, tags_of, text, time_of, version_of
+from ingest.formats.crashes import (
+    LONGEST_TEXT,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    first,
+    name_of,
+    tags_of,
+    text,
+    time_of,
+    version_of,
+)
 from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document
 from ingest.formats.live_dumps import is_live
+from ingest.formats.minidump_codes import HANG, REQUESTED, code_of
+from ingest.formats.minidump_places import (
+    MODULES,
+    Context,
+    context_of,
+    modules_of,
+    name_at,
+    place_of,
+    unpacked,
+)
 from ingest.formats.systems import os_type
 
 _MOST_STREAMS = 500
 _MOST_MODULES = 10_000
-_LONGEST_NAME_BYTES = 2000
 _MOST_BYTES = 64 << 20  # the data about the crash precedes the memory, which may be that of the whole machine
 
-_EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD = 6, 4, 7, 0x43500001
-_TELLING = (_EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD)
-_MODULE_BYTES = 108
-_FIXED_VERSION = 0xFEEF04BD
+_THREADS, _EXCEPTION, _SYSTEM, _CRASHPAD, _ASSERTION = 3, 6, 7, 0x43500001, 0x47670002
+_TELLING = (_EXCEPTION, MODULES, _SYSTEM, _CRASHPAD)
+# Names under which programs give crashpad their own name and version.
+_ANNOTATIONS = frozenset([
+    "prod", "product", "_productName", "ver", "version", "_version", "channel", "ptype", "process_type",
+])  # fmt: skip
+_MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
-# Offset and format of the instruction pointer in a thread's context, by processor: x86, ARM, x64, ARM64, and the old
-# ARM64 of breakpad.
-_POINTERS = {0: (0xB8, "<I"), 5: (64, "<I"), 9: (0xF8, "<Q"), 12: (264, "<Q"), 0x8003: (264, "<Q")}
-
-# Code of a dump that a program requested while it ran on, which is no crash.
-REQUESTED = "DUMP_REQUESTED"
-
-_SIGNALS = {
-    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
-    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
-    0xFFFFFFFF: REQUESTED,
-}  # fmt: skip
-_MACH = {
-    1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
-    6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
-    0x43507378: REQUESTED,  # CPsx, of crashpad
-}  # fmt: skip
-_NT = {0x0517A7ED: REQUESTED}  # of crashpad as well; all others are known by their numbers
-
 _USER = b"MDMP"
 
 
@@ -88,9 +93,10 @@ class Found:
 
     Attributes:
         report_id, client_id: of crashpad: ids of the dump, and of the installation that made it.
-        address: of the instruction at fault.
+        addresses: of the instruction at fault, the best first.
         arguments: of a bugcheck.
         exe: the program, which is listed before its modules.
+        annotations: what a program told crashpad of itself.
         is_live: whether the kernel went on. is_whole: whether all data about the crash is within the file.
     """
 
@@ -106,9 +112,10 @@ class Found:
     uptime_s: float | None = None
     report_id: str | None = None
     client_id: str | None = None
-    address: int | None = None
+    addresses: tuple[int, ...] = ()
     arguments: tuple[str, ...] = ()
     exe: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
     is_live: bool = False
     is_whole: bool = True
 
@@ -119,7 +126,7 @@ class Found:
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that are in the dump."""
-        inner = ("report_id", "client_id", "address", "arguments", "exe", "is_live", "is_whole")
+        inner = ("report_id", "client_id", "addresses", "arguments", "exe", "annotations", "is_live", "is_whole")
         return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
 
 
@@ -136,6 +143,7 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
     Args:
         form: form fields that came with it.
     """
+    form = {**found.annotations, **form}
     host_id = records.host_id((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
     crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
     versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
@@ -158,35 +166,33 @@ def _user(data: bytes) -> Found:
     streams: dict[int, tuple[int, int]] = {}
     is_whole = directory + 12 * count <= len(data)
     for number in range(min(count, _MOST_STREAMS)):
-        kind, size, place = _unpacked("<III", data, directory + 12 * number) or (0, 0, 0)
+        kind, size, place = unpacked("<III", data, directory + 12 * number) or (0, 0, 0)
         if place and size:
             streams.setdefault(kind, (place, min(size, max(len(data) - place, 0))))
             is_whole = is_whole and (kind not in _TELLING or place + size <= len(data))
     found = replace(found, is_whole=is_whole)
-    architecture = None
+    processor, context = None, None
     if _SYSTEM in streams:
-        found, architecture = _with_system(found, data, *streams[_SYSTEM])
+        found, processor = _with_system(found, data, *streams[_SYSTEM])
     if _EXCEPTION in streams:
-        found = _with_exception(found, data, streams[_EXCEPTION][0], architecture)
-    if _MODULES in streams:
-        found = _with_module(found, data, *streams[_MODULES])
+        found, context = _with_exception(found, data, streams[_EXCEPTION][0], processor)
+    elif is_whole and _THREADS in streams and _ASSERTION not in streams:  # nothing happened in any of its threads
+        found = replace(found, code=REQUESTED)
+    modules = modules_of(data, streams)
+    exe = base_name(name_at(data, modules[0].name)) if modules else None
+    found = replace(found, exe=exe, **place_of(data, streams, modules, found.addresses, context))
     if _CRASHPAD in streams:
         found = _with_ids(found, data, streams[_CRASHPAD][0])
     return found
 
 
-def _unpacked(form: str, data: bytes, place: int) -> tuple[Any, ...] | None:
-    """Numbers at an offset; None if they are not within the data."""
-    return struct.unpack_from(form, data, place) if 0 <= place <= len(data) - struct.calcsize(form) else None
-
-
 def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Found, int | None]:
-    told = _unpacked("<HHHBBIIIII", data, place)
+    told = unpacked("<HHHBBIIIII", data, place)
     if told is None or size < 28:
         return found, None
     architecture, major, minor, build, platform, service_pack = told[0], *told[5:]
     system = _SYSTEMS.get(platform)
-    said = _name(data, service_pack)
+    said = name_at(data, service_pack)
     version = f"{major}.{minor}.{build}" if major else None
     if system == "linux" and said:  # in the format of uname
         release = re.match(r"Linux (\S{1,100})", said)
@@ -195,66 +201,44 @@ def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Foun
     return replace(found, os_type=system, os_version=version, os_build=os_build), architecture
 
 
-def _with_exception(found: Found, data: bytes, place: int, architecture: int | None) -> Found:
-    told = _unpacked("<IIIIQQ", data, place)
+def _with_exception(found: Found, data: bytes, place: int, processor: int | None) -> tuple[Found, Context | None]:
+    told, about = unpacked("<IIIIQQI4xQQQ", data, place), unpacked("<II", data, place + 160)
     if told is None:
-        return found
-    code, address = told[2], told[5]
-    names = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}.get(found.os_type or "", {})
-    # Windows gives the instruction; others the accessed address, and the instruction only in the thread's context.
-    context = _unpacked("<II", data, place + 160)
-    if context and architecture in _POINTERS:
-        at, form = _POINTERS[architecture]
-        pointer = _unpacked(form, data, context[1] + at) if context[0] >= at + 8 and context[1] else None
-        address = pointer[0] if pointer else address
-    return replace(found, code=names.get(code, f"0x{code:x}"), address=address)
-
-
-def _with_module(found: Found, data: bytes, place: int, size: int) -> Found:
-    count = (_unpacked("<I", data, place) or (0,))[0]
-    for number, at in enumerate(_places(count, place, size)):
-        told = _unpacked("<QIIIIIIII", data, at)
-        if told is None:
-            return found
-        base, image_bytes, _, _, name, signature, _, high, low = told
-        if number == 0:
-            found = replace(found, exe=base_name(_name(data, name)))
-        if found.address is None:
-            return found
-        if base <= found.address < base + image_bytes:
-            parts = (high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
-            return replace(
-                found,
-                module=base_name(_name(data, name)),
-                module_version=".".join(map(str, parts)) if signature == _FIXED_VERSION and any(parts) else None,
-                module_offset=found.address - base,
-            )
-    return found
-
-
-def _places(count: int, place: int, size: int) -> Iterator[int]:
-    """Offsets of the entries of a module list. Some writers leave four bytes after the count."""
-    is_aligned = size == 8 + count * _MODULE_BYTES
-    fitting = max(size - 4, 0) // _MODULE_BYTES
-    for number in range(min(count, fitting, _MOST_MODULES)):
-        yield place + (8 if is_aligned else 4) + number * _MODULE_BYTES
+        return found, None
+    _, _, number, flags, _, address, count, *more = told
+    code = code_of(found.os_type, number, flags, tuple(more[:count]))
+    context = context_of(data, about[1], about[0], processor) if about else None
+    pointer = context.pointer if context else None
+    # Windows gives the instruction, also of a 32-bit program within a 64-bit process, whose context is of the latter.
+    # Others give the accessed address, and the instruction only in the context.
+    both = (address, pointer) if found.os_type == "windows" else (address if pointer is None else pointer,)
+    addresses = tuple(one for one in both if one is not None)
+    return replace(found, domain="hang" if code == HANG else "user", code=code, addresses=addresses), context
 
 
 def _with_ids(found: Found, data: bytes, place: int) -> Found:
-    told = _unpacked("<I16s16s", data, place)
+    told = unpacked("<I16s16s", data, place)
     if told is None:
         return found
     report, client = (str(uuid.UUID(bytes_le=raw)) if any(raw) else None for raw in told[1:])
-    return replace(found, report_id=report, client_id=client)
+    listed = unpacked("<II", data, place + 36) or (0, 0)
+    annotations = dict(_annotations(data, listed[1])) if all(listed) else {}
+    return replace(found, report_id=report, client_id=client, annotations=annotations)
 
 
-def _name(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
-    """A text of a dump: its length in bytes, or in other units, then UTF-16."""
-    told = _unpacked("<I", data, place) if place else None
-    if told is None:
-        return None
-    size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES)
-    return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
+def _annotations(data: bytes, place: int) -> Iterator[tuple[str, str]]:
+    """What a program told crashpad, as far as it is about the program."""
+    (count,) = unpacked("<I", data, place) or (0,)
+    for number in range(min(count, _MOST_ANNOTATIONS)):
+        places = unpacked("<II", data, place + 4 + 8 * number)
+        name, said = (_utf8(data, one) for one in places) if places else (None, None)
+        if name in _ANNOTATIONS and said:
+            yield name, said
+
+
+def _utf8(data: bytes, place: int) -> str | None:
+    told = unpacked("<I", data, place) if place else None
+    return text(data[place + 4 : place + 4 + min(told[0], LONGEST_TEXT)].decode("utf-8", "replace")) if told else None
 
 
 def _kernel(data: bytes, header: _Header) -> Found:
@@ -284,7 +268,7 @@ def _kernel(data: bytes, header: _Header) -> Found:
 
 def _drivers(data: bytes) -> range:
     """Range of offsets of the driver entries of a small dump; empty if it lists none."""
-    kind, listed = _unpacked("<I", data, _KIND_AT), _unpacked("<II", data, _DRIVERS_AT)
+    kind, listed = unpacked("<I", data, _KIND_AT), unpacked("<II", data, _DRIVERS_AT)
     if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,):
         return range(0)
     start, count = listed or (_DRIVERS_AT, 1)  # beyond the end of the file, like their offset
@@ -294,10 +278,10 @@ def _drivers(data: bytes) -> range:
 def _place_in_driver(data: bytes, drivers: range, address: int) -> tuple[str | None, int | None]:
     """The driver of an address, and the offset; nothing if it is in none that the dump lists."""
     for at in drivers:
-        name, base, size = (_unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
+        name, base, size = (unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
         if name is None or base is None or size is None:
             break
-        if base[0] <= address < base[0] + size[0] and (file := base_name(_name(data, name[0], unit_bytes=2))):
+        if base[0] <= address < base[0] + size[0] and (file := base_name(name_at(data, name[0], unit_bytes=2))):
             return file, address - base[0]
     return None, None
 

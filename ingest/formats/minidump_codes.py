@@ -1,0 +1,46 @@
+"""What a process ended with, as its minidump says it: a signal, an exception of Mach, or one of Windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Code of a dump that a program requested while it ran on, which is no crash.
+REQUESTED = "DUMP_REQUESTED"
+HANG = "0xcfffffff"  # Windows Error Reporting ended a program that did not answer
+
+_SIGNALS = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
+    0xFFFFFFFF: REQUESTED,
+}  # fmt: skip
+_MACH = {
+    1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
+    6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
+    0x43507378: REQUESTED,  # CPsx, of crashpad
+}  # fmt: skip
+_NT = {0x0517A7ED: REQUESTED}  # of crashpad as well; all others are known by their numbers
+_NAMES = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}
+
+_OF_MACOS = {**_SIGNALS, 7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 31: "SIGUSR2"}
+_SOFTWARE, _CRASH = 5, 10
+_SENT = 0x10003  # a signal by its number
+_SOFT = {0x10000: "SIGSYS", 0x10001: "SIGPIPE", 0x10002: "SIGABRT", 0xDEADC0DE: "NSException"}
+
+
+def code_of(os_type: str | None, number: int, flags: int, more: Sequence[int]) -> str:
+    """The code of an exception.
+
+    Args:
+        flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
+    """
+    signal = _signal_of_macos(number, flags, more) if os_type == "darwin" else None
+    return signal or _NAMES.get(os_type or "", {}).get(number, f"0x{number:x}")
+
+
+def _signal_of_macos(number: int, flags: int, more: Sequence[int]) -> str | None:
+    """What is behind an exception that says only that there was a signal; crashpad writes 0 for such a one."""
+    if number == _SOFTWARE:
+        return _OF_MACOS.get(more[2]) if flags == _SENT and len(more) > 2 else _SOFT.get(flags)
+    if number == _CRASH or (number == 0 and more[:1] == (_CRASH,)):
+        return _OF_MACOS.get((more[1] if len(more) > 1 else flags) >> 24 & 0xFF)
+    return None

@@ -1,0 +1,193 @@
+"""Where in a program a minidump's crash was: the modules that it lists, and the registers of the thread that crashed.
+
+Every offset and count is followed only within the file.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ingest.formats.crashes import base_name, text
+
+MODULES, _MEMORY, _MEMORY_64, _UNLOADED = 4, 5, 9, 14
+_MOST_MODULES = 10_000
+_MOST_RANGES = 100_000
+_LONGEST_NAME_BYTES = 2000
+_MODULE_BYTES = 108
+_FIXED_VERSION = 0xFEEF04BD
+_NOWHERE = 0x10000  # below it no system loads code
+
+Streams = Mapping[int, tuple[int, int]]
+
+
+class _Registers(NamedTuple):
+    """Offsets in a thread's context.
+
+    Attributes:
+        form: of a register. pointer: to the instruction. stack: pointer to the stack, whose end has the caller after a
+            call; None: link has it.
+    """
+
+    form: str
+    pointer: int
+    stack: int | None
+    link: int | None = None
+
+
+# By processor: x86, ARM, x64, ARM64, and the old ARM64 of breakpad.
+_REGISTERS = {
+    0: _Registers("<I", 0xB8, 0xC4),
+    5: _Registers("<I", 64, None, 60),
+    9: _Registers("<Q", 0xF8, 0x98),
+    12: _Registers("<Q", 264, None, 248),
+    0x8003: _Registers("<Q", 264, None, 248),
+}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file with code in a process.
+
+    Attributes:
+        name: offset of its name in the dump.
+    """
+
+    start: int
+    end: int
+    name: int
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """The registers of the thread that crashed, as far as they are in the dump.
+
+    Attributes:
+        pointer: to the instruction. stack, link: see ``_Registers``.
+    """
+
+    form: str
+    pointer: int | None = None
+    stack: int | None = None
+    link: int | None = None
+
+
+def unpacked(form: str, data: bytes, place: int) -> tuple[Any, ...] | None:
+    """Numbers at an offset; None if they are not within the data."""
+    return struct.unpack_from(form, data, place) if 0 <= place <= len(data) - struct.calcsize(form) else None
+
+
+def name_at(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
+    """A text of a dump: its length in bytes, or in other units, then UTF-16."""
+    told = unpacked("<I", data, place) if place else None
+    if told is None:
+        return None
+    size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES)
+    return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
+
+
+def context_of(data: bytes, place: int, size: int, processor: int | None) -> Context | None:
+    """The registers at an offset; None if the processor is unknown."""
+    known = _REGISTERS.get(processor if processor is not None else -1)
+    if known is None or not place:
+        return None
+    wanted = (known.pointer, known.stack, known.link)
+    values = (
+        (unpacked(known.form, data, place + at) or (None,))[0] if at is not None and size >= at + 8 else None
+        for at in wanted
+    )
+    return Context(known.form, *values)
+
+
+def modules_of(data: bytes, streams: Streams) -> list[Module]:
+    """The modules of a process, in their order; the first is the program."""
+    place, size = streams.get(MODULES, (0, 0))
+    count = (unpacked("<I", data, place) or (0,))[0] if size else 0
+    modules: list[Module] = []
+    for at in _places(count, place, size, _MODULE_BYTES, _MOST_MODULES):
+        told = unpacked("<QIIIIIIII", data, at)
+        if told is None:
+            break
+        start, image_bytes, _, _, name, signature, _, high, low = told
+        parts = (high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
+        version = ".".join(map(str, parts)) if signature == _FIXED_VERSION and any(parts) else None
+        modules.append(Module(start, start + image_bytes, name, version))
+    return modules
+
+
+def found_in(modules: Iterable[Module], address: int | None) -> Module | None:
+    """The module of an address; None if it is in none."""
+    return next((one for one in modules if address is not None and one.start <= address < one.end), None)
+
+
+def place_of(
+    data: bytes, streams: Streams, modules: Sequence[Module], addresses: Sequence[int], context: Context | None
+) -> dict[str, Any]:
+    """The fields of a record for the place of a crash; empty if it is in no module.
+
+    Args:
+        addresses: of the instruction at fault, the best first.
+    """
+    unloaded = list(_unloaded(data, streams))
+    for address in addresses:
+        if module := found_in(modules, address) or found_in(unloaded, address):
+            return _fields(data, module, address)
+    if addresses and addresses[0] < _NOWHERE and context is not None:  # a call of nothing, made by its caller
+        caller = context.link if context.stack is None else _pointer_at(data, streams, context.stack, context.form)
+        if caller is not None and (module := found_in(modules, caller)):
+            return _fields(data, module, caller)
+    return {}
+
+
+def _fields(data: bytes, module: Module, address: int) -> dict[str, Any]:
+    name = base_name(name_at(data, module.name))
+    return {"module": name, "module_version": module.version, "module_offset": address - module.start}
+
+
+def _places(count: int, place: int, size: int, entry_bytes: int, most: int) -> Iterator[int]:
+    """Offsets of the entries of a list. Some writers leave four bytes after the count."""
+    is_aligned = size == 8 + count * entry_bytes
+    fitting = max(size - 4, 0) // entry_bytes
+    for number in range(min(count, fitting, most)):
+        yield place + (8 if is_aligned else 4) + number * entry_bytes
+
+
+def _unloaded(data: bytes, streams: Streams) -> Iterator[Module]:
+    """Modules that a process no longer had."""
+    place, size = streams.get(_UNLOADED, (0, 0))
+    head_bytes, entry_bytes, count = unpacked("<III", data, place) or (0, 0, 0)
+    if entry_bytes < 24 or head_bytes < 12:
+        return
+    fitting = max(size - head_bytes, 0) // entry_bytes
+    for number in range(min(count, fitting, _MOST_MODULES)):
+        told = unpacked("<QIIII", data, place + head_bytes + number * entry_bytes)
+        if told is None:
+            return
+        yield Module(told[0], told[0] + told[1], told[4])
+
+
+def _pointer_at(data: bytes, streams: Streams, address: int, form: str) -> int | None:
+    """A pointer in the memory of the process; None if the dump does not have that memory."""
+    for start, size, place in _ranges(data, streams):
+        if start <= address < start + size:
+            told = unpacked(form, data, place + address - start)
+            return told[0] if told else None
+    return None
+
+
+def _ranges(data: bytes, streams: Streams) -> Iterator[tuple[int, int, int]]:
+    """Start, size and offset in the file of each range of memory."""
+    place, size = streams.get(_MEMORY, (0, 0))
+    count = (unpacked("<I", data, place) or (0,))[0] if size else 0
+    for at in _places(count, place, size, 16, _MOST_RANGES):
+        start, range_bytes, offset = unpacked("<QII", data, at) or (0, 0, 0)
+        yield start, range_bytes, offset
+    place, size = streams.get(_MEMORY_64, (0, 0))
+    count, offset = (unpacked("<QQ", data, place) or (0, 0)) if size else (0, 0)
+    for number in range(min(count, max(size - 16, 0) // 16, _MOST_RANGES)):
+        start, range_bytes = unpacked("<QQ", data, place + 16 + 16 * number) or (0, 0)
+        yield start, range_bytes, offset
+        offset += range_bytes

@@ -1,0 +1,111 @@
+"""What a minidump tells of the code and of the place of a crash; see also the tests of the door that takes them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from ingest.formats import minidump
+from tests.ingest.formats.conftest import crashes_of
+from tests.ingest.formats.minidump_files import ARM, ARM64, LINUX, MACOS, WINDOWS, X64, X86, Dump
+
+RELAY = ("C:\\Relay\\relay.exe", 0x400000, 0x10000)
+CORE = ("C:\\Relay\\core.dll", 0x7FFA10000000, 0x50000)
+
+
+def crash(dump: Dump):
+    (record,) = crashes_of(minidump.MINIDUMP, dump.written())
+    return record
+
+
+@pytest.mark.parametrize(
+    ("code", "flags", "more", "expected"),
+    [
+        (0, 0, (10, 0x6000000, 0), "SIGABRT"),  # by crashpad
+        (10, 0, (10, 0xC000000), "SIGSYS"),
+        (10, 0xB000000, (), "SIGSEGV"),
+        (1, 1, (10, 0xB100001, 0), "EXC_BAD_ACCESS"),
+        (5, 0x10002, (), "SIGABRT"),  # by breakpad
+        (5, 0xDEADC0DE, (), "NSException"),
+        (5, 0x10003, (5, 0x10003, 30), "EXC_SOFTWARE"),
+        (5, 0x10003, (5, 0x10003, 10), "SIGBUS"),
+        (10, 0, (), "EXC_CRASH"),
+    ],
+)
+def test_on_macos_the_signal_behind_an_exception_is_its_code(code, flags, more, expected):
+    assert crash(Dump(MACOS, code=code, flags=flags, more=more))["code"] == expected
+
+
+def test_a_signal_of_macos_is_none_of_other_systems():
+    assert crash(Dump(LINUX, code=10, more=(10, 0x6000000)))["code"] == "0xa"
+    assert crash(Dump(WINDOWS, code=0, more=(10, 0x6000000)))["code"] == "0x0"
+
+
+def test_a_program_that_did_not_answer_is_a_hang():
+    record = crash(Dump(code=0xCFFFFFFF, address=0x401000))
+    assert (record["domain"], record["code"]) == ("hang", "0xcfffffff")
+
+
+def test_a_snapshot_of_a_process_in_which_nothing_happened_is_no_crash():
+    assert crashes_of(minidump.MINIDUMP, Dump(code=None).written()) == []
+
+
+def test_a_dump_without_an_exception_is_a_crash_if_it_says_why_or_lacks_its_threads():
+    assert crash(Dump(code=None, others=(3, 0x47670002)))["tags"] == {"exe": "relay.exe"}
+    assert crash(Dump(code=None, others=()))["tags"] == {"exe": "relay.exe"}
+
+
+def test_a_program_tells_crashpad_its_version():
+    told = {"ver": "7.11.18110", "prod": "Relay", "guid": "0f0e", "list_annotations": "x"}
+    record = crash(Dump(annotations=told))
+    assert record["agent_version"] == "7.11.18110"
+    assert record["tags"] == {"exe": "relay.exe", "ver": "7.11.18110", "prod": "Relay"}
+    assert crash(Dump(annotations={"_version": "3.2.1", "_productName": "Relay"}))["agent_version"] == "3.2.1"
+
+
+def test_windows_tells_the_instruction_of_a_32_bit_program_in_a_64_bit_process():
+    wow = ("C:\\Windows\\System32\\wow64cpu.dll", 0x77000000, 0x9000)
+    record = crash(Dump(address=0x401234, pointer=0x77001CF3, modules=(RELAY, wow)))
+    assert (record["module"], record["module_offset"]) == ("relay.exe", 0x1234)
+    record = crash(Dump(address=0x10, pointer=0x77001CF3, modules=(RELAY, wow)))
+    assert (record["module"], record["module_offset"]) == ("wow64cpu.dll", 0x1CF3)
+
+
+def test_code_of_a_module_that_was_unloaded_names_it():
+    record = crash(
+        Dump(address=0x7FFA20001000, modules=(RELAY, CORE), unloaded=[("shell.dll", 0x7FFA20000000, 0x8000)])
+    )
+    assert (record["module"], record["module_offset"]) == ("shell.dll", 0x1000)
+
+
+@pytest.mark.parametrize(
+    ("dump", "offset"),
+    [
+        (Dump(processor=X64, stack=0x9000, memory={0x8000: bytes(0x2000)}), None),
+        (Dump(processor=X64, stack=0x9000, memory={0x8F00: bytes(0x100) + struct.pack("<Q", 0x402345)}), 0x2345),
+        (Dump(processor=X86, stack=0x9000, memory={0x9000: struct.pack("<I", 0x402345)}), 0x2345),
+        (Dump(processor=X86, stack=0x9000, memory={0x9000: b"ab"}), None),
+        (Dump(LINUX, ARM, code=11, link=0x402345), 0x2345),
+        (Dump(LINUX, ARM64, code=11, link=0x402345, address=8), 0x2345),
+        (Dump(LINUX, ARM64, code=11, link=0x402345, address=0x7FFA30000000), None),
+    ],
+)
+def test_a_call_of_nothing_is_its_callers_fault(dump, offset):
+    record = crash(dump)
+    assert (record.get("module"), record.get("module_offset")) == ("relay.exe" if offset else None, offset)
+
+
+@pytest.mark.parametrize("kind", [4, 5, 9, 14, 0x43500001])
+def test_counts_and_offsets_that_lead_outside_are_ignored(kind):
+    whole = Dump(stack=0x9000, memory={0x9000: bytes(8)}, unloaded=[("a.dll", 1 << 40, 16)], annotations={"ver": "1.2"})
+    data = bytearray(whole.written())
+    if kind == 9:
+        data[data.index(struct.pack("<I", 5), 32)] = 9
+    at = next(at for at in range(32, 224, 12) if struct.unpack_from("<I", data, at)[0] == kind)
+    place = struct.unpack_from("<I", data, at + 8)[0]
+    for lie in (b"\xff" * 12, b"\xff" * 4 + bytes(8), bytes(12)):
+        lied = data[:place] + lie + data[place + 12 :]
+        assert len(crashes_of(minidump.MINIDUMP, bytes(lied))) == 1
+        struct.pack_into("<II", lied, at + 4, 0xFFFFFFF0, place)
+        assert minidump.read(bytes(lied)) is not None
