@@ -84,7 +84,16 @@ _TRIAGE, _KIND_AT = 4, 0xF98  # small kernel dumps of 64-bit systems, with a lis
 _DRIVERS_AT, _DRIVER_BYTES = 0x2030, 0x90
 _SAVED_DUMP = 0x10000000  # added to the bugchecks of such dumps
 # Which argument of a bugcheck, from 0, is the address in code; from Microsoft's reference of bug check codes.
-_INSTRUCTIONS = {0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1}
+_INSTRUCTIONS = {
+    0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0xCC: 2, 0xCD: 2, 0xCE: 2, 0xD5: 2, 0xD6: 2,
+    0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1,
+}  # fmt: skip
+_BROKEN_DRIVER_AT = 0x2040  # which the kernel itself names on its blue screen
+_KERNEL = re.compile(r"(?:ntoskrnl|ntkrnl\w{2,8}|hal)\.(?:exe|dll)", re.IGNORECASE)
+_VERSIONS = {
+    2195: "5.0", 2600: "5.1", 3790: "5.2", 6000: "6.0", 6001: "6.0", 6002: "6.0", 6003: "6.0", 7600: "6.1",
+    7601: "6.1", 9200: "6.2", 9600: "6.3",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,12 +260,16 @@ def _kernel(data: bytes, header: _Header) -> Found:
     argument = _INSTRUCTIONS.get(code & ~_SAVED_DUMP)
     drivers = _drivers(data)
     place = _place_in_driver(data, drivers, arguments[argument]) if argument is not None else (None, None)
+    if drivers and (place[0] is None or _KERNEL.fullmatch(place[0])):
+        named = unpacked("<I", data, _BROKEN_DRIVER_AT)
+        blamed = base_name(name_at(data, named[0], unit_bytes=2)) if named else None
+        place = (blamed, None) if blamed else place
     return Found(
         "kernel",
         module=place[0],
         module_offset=place[1],
         os_type="windows",
-        os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the build is not enough
+        os_version=_version(build),
         code=f"0x{code:x}",
         occurred_at=time_of_filetime(ticks),
         uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
@@ -264,6 +277,11 @@ def _kernel(data: bytes, header: _Header) -> Found:
         is_live=is_live(code),
         is_whole=drivers.stop <= len(data),
     )
+
+
+def _version(build: int) -> str | None:
+    before = "10.0" if 10_000 <= build < 1_000_000 else _VERSIONS.get(build)
+    return f"{before}.{build}" if before else None
 
 
 def _drivers(data: bytes) -> range:

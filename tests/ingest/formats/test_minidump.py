@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from ingest.formats import minidump
+from tests.ingest.collector.doors.test_minidump import kernel_dump, small_kernel_dump
 from tests.ingest.formats.conftest import crashes_of
 from tests.ingest.formats.minidump_files import ARM, ARM64, LINUX, MACOS, WINDOWS, X64, X86, Dump
 
@@ -109,3 +110,37 @@ def test_counts_and_offsets_that_lead_outside_are_ignored(kind):
         assert len(crashes_of(minidump.MINIDUMP, bytes(lied))) == 1
         struct.pack_into("<II", lied, at + 4, 0xFFFFFFF0, place)
         assert minidump.read(bytes(lied)) is not None
+
+
+@pytest.mark.parametrize(
+    ("build", "version"),
+    [(2600, "5.1.2600"), (7601, "6.1.7601"), (9600, "6.3.9600"), (5000, None), (26100, "10.0.26100")],
+)
+def test_the_build_of_a_kernel_tells_its_version(build, version):
+    data = bytearray(kernel_dump())
+    struct.pack_into("<I", data, 0x0C, build)
+    found = minidump.read(bytes(data))
+    assert found is not None
+    assert found.os_version == version
+
+
+@pytest.mark.parametrize(
+    ("code", "address", "module"),
+    [
+        (0x50, None, "relay.sys"),
+        (0x9F, None, "scan.sys"),
+        (0xA, 0xFFFFF80330001000, "scan.sys"),
+        (0xD5, None, "relay.sys"),
+    ],
+)
+def test_a_small_kernel_dump_names_the_driver_that_the_kernel_blames(code, address, module):
+    data = bytearray(small_kernel_dump(code))
+    raw = "\\SystemRoot\\scan.sys".encode("utf-16-le")
+    struct.pack_into("<I", data, 0x2040, len(data))
+    data += struct.pack("<I", len(raw) // 2) + raw
+    if address is not None:
+        struct.pack_into("<Q", data, 0x58, address)
+    found = minidump.read(bytes(data))
+    assert found is not None
+    assert found.module == module
+    assert (found.module_offset is None) == (module == "scan.sys")
