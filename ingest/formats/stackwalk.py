@@ -31,6 +31,7 @@ from ingest.formats.crashes import (
     whole,
 )
 from ingest.formats.format import Document, Head
+from ingest.formats.minidump_codes import HANG
 from ingest.formats.systems import os_type
 
 _MOST_MODULES = 10_000  # a large process has hundreds
@@ -84,7 +85,7 @@ def add(records: Records, walked: Walked) -> None:
         os_type=system,
         os_version=version,
         os_build=build,
-        domain="user",
+        domain="hang" if code == HANG else "user",
         code=code,
         **place,
         module_version=walked.versions.get(place["module"] or ""),
@@ -181,6 +182,10 @@ def _frames(thread: Mapping[str, Any], modules: Sequence[Mapping[str, Any]]) -> 
             module = base_name(modules[at].get("filename"))
             ip, base = whole(one.get("ip")), whole(modules[at].get("base_addr"))
             offset = ip - base if module and ip is not None and base is not None and ip >= base else None
+        if module is None:  # code of a module that the process no longer had
+            gone = mapping(next(iter(sequence(one.get("unloaded_modules"))), None))
+            module = base_name(gone.get("module"))
+            offset = whole(next(iter(sequence(gone.get("offsets"))), None)) if module else None
         for inlined in sequence(one.get("inlines")):  # innermost first, all at the same place
             yield Frame(module, _function(mapping(inlined).get("function")), offset)
         yield Frame(module, _function(one.get("function")), offset)

@@ -24,6 +24,7 @@ _FRAME = re.compile(r"\s{0,4}\d{1,5}  (?P<rest>\S.*)")
 _IN_MODULE = re.compile(
     r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})(?:\s{1,80}(?:\(|//|#).*|\s{3,80}.*)?", re.IGNORECASE
 )
+_UNLOADED = re.compile(r"\(unloaded (?P<module>[^()@]{1,300})@(?P<offset>0x[0-9a-f]{1,16})", re.IGNORECASE)
 _REMARK = re.compile(r"(?<=\S)(?:\s{2,80}//.*|\s{3,80}\S.*)$")  # which people add
 _SOURCE = re.compile(r" \[[^\[\]]+ : \d+(?: \+ 0x[0-9a-f]+)?\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
 _POINTER = re.compile(r"\b(?P<name>[re]ip|pc) = 0x(?P<at>[0-9a-f]{1,16})\b")
@@ -128,7 +129,7 @@ def _frame(rest: str) -> Frame:
     module, called, function = rest.partition("!")
     if called:
         return Frame(base_name(module), text(_SOURCE.sub("", function)))
-    found = _IN_MODULE.fullmatch(rest)
+    found = _IN_MODULE.fullmatch(rest) or _UNLOADED.search(rest)
     return Frame(base_name(found["module"]), None, whole(found["offset"])) if found else Frame()
 
 

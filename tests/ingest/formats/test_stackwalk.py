@@ -412,3 +412,18 @@ def test_firefox_keeps_a_report_beside_the_dump_whose_frames_name_no_module():
     assert (crash["module"], crash["module_offset"], crash["module_version"]) == ("libqueue.so", 0x1234, "4.2")
     assert [frame.get("module") for frame in crash["frames"]] == ["libqueue.so", None, None, "relay"]
     assert (crash["tags"]["exe"], crash["tags"]["message"]) == ("relay", "MOZ_RELEASE_ASSERT(queue)")
+
+
+def test_code_of_a_module_that_was_unloaded_names_it():
+    gone = [{"module": "shell.dll", "offsets": ["0x0000000000001010", "0x0000000000001020"]}]
+    frames = [{**FRAMES[2], "unloaded_modules": gone}, *FRAMES[1:]]
+    found = record({**DUMP, "crashing_thread": {"frames": frames}})
+    assert (found["module"], found["module_offset"]) == ("shell.dll", 0x1010)
+    found = printed(
+        PRINTED.replace(" 0  librelay.so + 0x1d72\n", " 0  0x7f5c98001010 (unloaded shell.dll@0x1010|0x1020)\n")
+    )
+    assert (found["module"], found["module_offset"]) == ("shell.dll", 0x1010)
+
+
+def test_a_program_that_did_not_answer_is_a_hang():
+    assert record(with_crash(type="0xcfffffff / 0x00000000"))["domain"] == "hang"
