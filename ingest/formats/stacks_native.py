@@ -22,7 +22,7 @@ _NO_ADDRESS = re.compile(
     r"\s*#(?P<number>\d{1,6}) {1,2}(?P<rest>\S.* (?:\([^()]+ ?\+ ?0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?"
     r"|[\w./\\@+-]{1,500}:\d{1,9}(?::\d{1,9})?))(?P<in>$)"
 )
-_IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")
+_IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,16})")
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")
 _ANDROID = re.compile(r"\s*#(?P<number>\d{1,6})\s+pc (?:0x)?(?P<pc>[0-9a-fA-F]{4,16})\s+(?P<rest>\S.*)")
 _ANDROID_PLACE = re.compile(
@@ -51,6 +51,9 @@ _INTO_FUNCTION = re.compile(r"\+0x[0-9a-f]{1,15}$")
 _MODULE_BARE = re.compile(r"(?P<module>/\S+)\+(?:0x)?(?P<offset>[0-9a-fA-F]{1,15})")
 _OF_FUCHSIA = re.compile(r"(?P<rest>.*?) ?<(?:(?P<module>[^<>]{1,300})|<application>)>\+0x(?P<offset>[0-9a-f]{1,15})")
 _LIBRARY = re.compile(r"[\w.+-]+\.so(?:\.\d{1,9}){0,4}")
+_OF_WINDOWS = re.compile(r"\.(?:exe|dll|drv)$", re.IGNORECASE)
+_WANTED_BASES = (0x180000000, 0x140000000)  # of libraries and programs of 64 bits, from which Windows' sanitizers count
+_MOST_OFFSET = 1 << 63  # from here on a Mac's sanitizers count back from their cache of libraries
 _PROCESSOR = re.compile(r":(?:x86_64h?|arm64e?|i386)$")
 
 _RUST_HEAD = re.compile(r"\W*(?:stack )?backtrace\W*", re.IGNORECASE)
@@ -165,7 +168,7 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
             module = _PROCESSOR.sub("", found["module"])  # which architecture within a Mac's file
             source = _source_of(called.strip())
             function = source["function"] if source else _INTO_FUNCTION.sub("", called.strip())
-            return Step(Frame(_module(module), _function(function), int(found["offset"], 16)), module)
+            return Step(Frame(_module(module), _function(function), _offset(module, found["offset"])), module)
         # Older systemd has no offset. A debugger has a function's arguments there.
         if not is_debuggers and called[-1:].isspace() and _MODULE_ALONE.fullmatch(inside):
             return Step(Frame(_module(inside), _function(called)), inside)
@@ -174,6 +177,13 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
     if found := _source_of(rest):
         return Step(Frame(None, _function(found["function"])), found["place"] or "")
     return Step(Frame(None, _function(rest)), "")
+
+
+def _offset(module: str, digits: str) -> int | None:
+    offset = int(digits, 16)
+    if _OF_WINDOWS.search(module):
+        offset -= next((base for base in _WANTED_BASES if offset >= base), 0)
+    return offset if offset < _MOST_OFFSET else None
 
 
 def _source_of(said: str) -> re.Match[str] | None:

@@ -682,3 +682,18 @@ def test_nets_code_that_was_compiled_ahead_of_time():
         "   at Shop.Store.Get(String, Option`1) + 0x12c7\n   at Shop.Program.Main(String[] args) + 0x6\n"
     )
     assert [(one.module, one.function) for one in stack.frames] == [("Shop.Store", "Get"), ("Shop.Program", "Main")]
+
+
+@pytest.mark.parametrize(
+    ("place", "module", "offset"),
+    [
+        (r"C:\Windows\System32\KERNEL32.DLL+0x180017033", "KERNEL32.DLL", 0x17033),
+        (r"C:\Relay\relay.exe+0x140001010", "relay.exe", 0x1010),
+        (r"C:\Relay\relay.exe+0x1010", "relay.exe", 0x1010),
+        ("/opt/relay/relay+0x140001010", "relay", 0x140001010),
+        ("dyld:arm64e+0xfffffffffff6e9d4", "dyld", None),
+    ],
+)
+def test_an_offset_is_from_where_a_module_begins(place, module, offset):
+    (frame,) = stacks.read(f"    #0 0x1a2b3c4d5 in start+0x9d4 ({place})").frames
+    assert (frame.module, frame.function, frame.offset) == (module, "start", offset)
