@@ -14,7 +14,7 @@ from ingest.formats.journal import JOURNAL, Entries
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.known import format_of
 from tests.ingest.conftest import line
-from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.formats.test_kernel_log import OLD_OOPS
 
@@ -22,6 +22,8 @@ FORMS = {
     "json": lambda entries: "".join(json.dumps(one) + "\n" for one in entries),
     "json-pretty": lambda entries: "".join(json.dumps(one, indent="\t") + "\n" for one in entries),
     "json-seq": lambda entries: "".join(f"\x1e{json.dumps(one)}\n" for one in entries),
+    "list": json.dumps,
+    "list of jq": lambda entries: json.dumps(entries, indent=2),
     "json-sse": lambda entries: "".join(f"data: {json.dumps(one)}\n\n" for one in entries),
 }
 
@@ -102,3 +104,11 @@ def test_other_files_are_none(data):
 def test_no_bytes_break_it(data):
     JOURNAL_JSON.recognises(head(data))
     b"".join(bytes(one.lines) for one in JOURNAL_JSON.read(iter([data]), TOLD))
+
+
+def test_a_list_that_breaks_off_gives_the_entries_before():
+    data = json.dumps([COREDUMP, {**COREDUMP, "COREDUMP_PID": "9"}, OTHER]).encode()
+    found, damage = crashes_before_damage(JOURNAL_JSON, data[: data.rindex(b"{") - 30])
+    assert (len(found), damage.code) == (1, "bad_journal")
+    found, damage = crashes_before_damage(JOURNAL_JSON, b'[{"a":' * 300)
+    assert (found, damage.code) == ([], "bad_json")
