@@ -119,7 +119,8 @@ def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
                 del rest[:_CHUNK_BYTES]
                 if chunk.strip(b"\0"):  # else it is preallocated space
                     (file if _is_sound(chunk) else doubtful).write(chunk)
-        doubtful.write(rest)
+        if rest.strip(b"\0"):  # the parser reads only whole chunks, and of this one the events before the end
+            doubtful.write(rest.ljust(_CHUNK_BYTES, b"\0"))
         doubtful.seek(0)
         copyfileobj(doubtful, file)
     if not header or size_bytes < _HEADER_BYTES + _CHUNK_COUNT.unpack_from(header, _CHUNK_COUNT_AT)[0] * _CHUNK_BYTES:

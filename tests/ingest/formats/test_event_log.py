@@ -415,6 +415,15 @@ def test_a_damaged_chunk_costs_what_it_holds():
     assert len(crashes_of(EVENT_LOG, whole + bytes(65536))) == 60, "Windows makes room in advance"
 
 
+def test_a_log_that_ends_within_a_chunk_gives_the_events_before():
+    whole = evtx([error(f"p{number}.exe", report="") for number in range(30)])
+    room = whole.rstrip(b"\0")
+    found, damage = crashes_before_damage(EVENT_LOG, room)
+    assert (len(found), "its end is missing" in str(damage)) == (30, True)
+    found, damage = crashes_before_damage(EVENT_LOG, room[:-500])
+    assert {one["tags"]["exe"] for one in found} == {f"p{number}.exe" for number in range(29)}
+
+
 def test_xml_that_is_damaged_costs_the_event():
     good, bad = error().xml(), error().xml().replace("<Data>", "<Data", 1)
     for text in (good + bad + good, good + good[:300] + good, "<!DOCTYPE x [<!ENTITY y 'z'>]>" + good):
