@@ -75,8 +75,22 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             yield records
         except Unfit as error:
             damage = damage or error
+            yield _rest(data, told)
     if damage is not None:
         raise damage
+
+
+def _rest(data: bytes, told: Told) -> Records:
+    """The crash in a report that breaks off, if it tells its severity and its whole stack."""
+    records = Records(told)
+    cut = (
+        first_object(decoded(data), "Stacktrace") if data.startswith(b"{") and len(data) < told.document_bytes else None
+    )
+    report = (cut.found if cut else None) or {}
+    has_stack = "Stacktrace" in report and next(reversed(report)) != "Stacktrace"
+    if isinstance(report.get("CrashSeverity"), dict) and has_stack:
+        _add(records, report)
+    return records
 
 
 def _reports(data: bytes, told: Told) -> Iterator[Mapping[str, Any]]:

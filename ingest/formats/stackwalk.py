@@ -30,7 +30,8 @@ from ingest.formats.crashes import (
     time_of,
     whole,
 )
-from ingest.formats.format import Document, Head
+from ingest.formats.cut_json import first_object
+from ingest.formats.format import Document, Head, decoded
 from ingest.formats.minidump_codes import HANG
 from ingest.formats.systems import os_type
 
@@ -125,11 +126,16 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    document = mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
+    damage: Unfit | None = None
+    try:
+        document = mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
+    except Unfit as error:
+        document, damage = {} if error.is_too_large else first_object(decoded(data), "").found or {}, error
     dump = mapping(document.get("json_dump")) or mapping(document.get("StackTraces")) or document
     if not isinstance(dump.get("crash_info"), dict):
-        raise Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")
+        raise damage or Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")
     records = Records(told)
+    records.damage = damage
     add(records, _walked(document, dump))
     return records
 

@@ -312,3 +312,13 @@ def test_frames_of_gdb_are_in_the_files_that_the_process_had_at_their_addresses(
         ("libstdc++.so.6.0.30", 0x123), ("relay", 0x1E3099), ("relay", 0x1E3099), ("libstdc++.so.6", 0x29A31),
         (None, None),
     ]  # fmt: skip
+
+
+def test_a_report_that_breaks_off_behind_its_stack_is_the_same_crash():
+    whole = json.dumps(REPORT)
+    (found,), damage = crashes_before_damage(CASREP, whole[: whole.index('"Disassembly"')].encode())
+    assert damage.code == "bad_casrep"
+    assert (found["crash_id"], found["module"]) == (record()["crash_id"], record()["module"])
+    for end in ('"#3  main', '"Registers"', '"Stacktrace"'):
+        found, damage = crashes_before_damage(CASREP, whole[: whole.index(end)].encode())
+        assert (found, damage.code) == ([], "bad_casrep"), end

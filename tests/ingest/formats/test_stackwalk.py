@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest.formats.crashes import Told, Unfit
 from ingest.formats.stackwalk import STACKWALK as JSON
 from ingest.formats.stackwalk_text import STACKWALK_TEXT as TEXT
-from tests.ingest.formats.conftest import AT, crashes_of, head
+from tests.ingest.formats.conftest import AT, TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 
 SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
@@ -323,7 +323,7 @@ def test_others_are_not(data):
     assert not TEXT.recognises(head(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"crash_info": null}', json.dumps(DUMP).encode()[:-1]])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"crash_info": null}', b'{"crash_info": {"ty'])
 def test_what_is_no_whole_document_is_refused(data):
     with pytest.raises(Unfit, match="minidump-stackwalk"):
         crashes_of(JSON, data)
@@ -427,3 +427,14 @@ def test_code_of_a_module_that_was_unloaded_names_it():
 
 def test_a_program_that_did_not_answer_is_a_hang():
     assert record(with_crash(type="0xcfffffff / 0x00000000"))["domain"] == "hang"
+
+
+def test_json_that_breaks_off_gives_what_is_whole():
+    whole = json.dumps(DUMP).encode()
+    records = JSON.read(whole[: whole.index(b'"system_info"')], TOLD)
+    assert (records.read, records.damage is not None and records.damage.code) == (1, "bad_stackwalk")
+    found = json.loads(bytes(records.lines))
+    assert (found["os_type"], found["code"], found["module"]) == (
+        "windows", "EXCEPTION_ACCESS_VIOLATION_READ", "relay.dll",
+    )  # fmt: skip
+    assert JSON.read(whole[: whole.index(b'"address"')].replace(b'"type"', b'"kind"'), TOLD).read == 0
