@@ -130,7 +130,8 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     if not (
         report.threads or report.thrown or exception or report.said("Event", "Crashed Thread", "Triggered by Thread")
     ):
-        if report.said("Data Source", "Steps"):  # what somebody, or a limit, let it look at for a while
+        # What somebody, or a limit, let it look at for a while, or for want of memory.
+        if report.said("Data Source", "Steps", "Free pages", "Largest process"):
             return
         raise Unfit("bad_crash_report", "There is no thread and no exception in the report")
     event = report.said("Event")

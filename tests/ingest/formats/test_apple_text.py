@@ -527,3 +527,15 @@ def test_of_a_report_only_the_exception_may_be_kept():
     assert APPLE_TEXT.recognises(head(said.encode()))
     assert [crash["code"] for crash in crashes_of(APPLE_TEXT, said.encode())] == ["0xdead10cc"]
     assert not APPLE_TEXT.recognises(head(b"Exception Type:  EXC_CRASH (SIGKILL)\nis what it says\n"))
+
+
+def test_a_report_of_low_memory_is_no_crash():
+    said = (
+        "Incident Identifier: 0A1B2C3D-0000-4000-8000-000000000001\nCrashReporter Key:   0f0e0d0c\n"
+        "Hardware Model:      iPad2,1\nOS Version:          iPhone OS 5.1 (9B176)\n"
+        "Date:                2012-08-22 18:50:14\n\nFree pages:        1022\nLargest process:   Relay\n\n"
+        "Processes\n     Name              <UUID>          rpages       recent_max       [reason]          (state)\n\n"
+        "        Relay <0a1b2c3d>        44123        44123         [vm] (frontmost) (resume)\n"
+    )
+    assert APPLE_TEXT.recognises(head(said.encode()))
+    assert crashes_of(APPLE_TEXT, said.encode()) == []
