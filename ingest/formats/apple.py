@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ingest.formats.crashes import Frame, text
+from ingest.formats.crashes import Frame, text, time_of
 
 _SYSTEM = re.compile(
     r"(?:^|\s)(?P<version>\d{1,3}(?:\.\d{1,3}){0,3})(?: \([a-z]\))?(?: \((?:Build )?(?P<build>\w{3,16})\))?(?=\s|$)"
@@ -29,6 +30,13 @@ _ENDED_BY = (
     ("CODESIGNING", re.compile(r"\bCODESIGNING\b|Code Signature Invalid")),
     ("DYLD", re.compile(r"\bDYLD\b")),
 )
+_TWELVE_HOURS = re.compile(  # as some reporters write a time on devices that show it so
+    r"(?P<day>\d{4}-\d\d-\d\d)[ T](?P<before>[^\d\s:.]{2})? ?(?P<hour>\d{1,2})(?P<rest>:\d\d:\d\d(?:\.\d{1,9})?)"
+    r"(?:[ \u00a0\u202f]?(?P<behind>[ap])\.?m\.?)?(?P<zone> ?[+-]\d\d:?\d\d)?",
+    re.IGNORECASE,
+)
+_AFTERNOON = frozenset(["p", "\u4e0b\u5348", "\u5348\u5f8c", "\uc624\ud6c4"])
+_FORENOON = frozenset(["a", "\u4e0a\u5348", "\u5348\u524d", "\uc624\uc804"])
 _NUMBER = re.compile(r"0x[0-9a-f]{8,16}\b|\b\d{10}\b", re.IGNORECASE)
 
 
@@ -58,6 +66,19 @@ def system_of(said: Any) -> tuple[str | None, str | None]:
     """Version and build of ``Mac OS X 10.14.0 (18A391)``, ``iPhone OS 17.1.2 (21B101)``."""
     found = _SYSTEM.search(text(said) or "")
     return (found["version"], found["build"]) if found else (None, None)
+
+
+def time_in(said: Any) -> str | None:
+    """A time of a report in the contract's form, also where it has the digits or the hours of the device's language."""
+    if not isinstance(said, str):
+        return time_of(said)
+    plain = "".join(str(unicodedata.decimal(one, one)) for one in said[:80])
+    found = _TWELVE_HOURS.fullmatch(plain)
+    half = ((found["before"] or found["behind"] or "") if found else "").lower()
+    if found is None or half not in _AFTERNOON | _FORENOON or not 1 <= int(found["hour"]) <= 12:
+        return time_of(said if said.isascii() else plain)
+    hour = int(found["hour"]) % 12 + 12 * (half in _AFTERNOON)
+    return time_of(f"{found['day']} {hour:02}{found['rest']}{found['zone'] or ''}")
 
 
 def code_of(exception: str | None, signal: str | None, killed: Iterable[str | None] = ()) -> str | None:

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from ingest.formats import apple_text, xnu_panic
-from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, time_in
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
@@ -206,7 +206,7 @@ def _add_crash(records: Records, header: Mapping[str, Any], body: Mapping[str, A
     records.crash(
         crash_id=incident or name_of(host_id or "", str(at), process or "", pid or ""),
         host_id=host_id,
-        occurred_at=time_of(at),
+        occurred_at=time_in(at),
         os_type="darwin",
         os_version=system_of(system.get("train"))[0] or version,
         os_build=text(system.get("build")) or build,

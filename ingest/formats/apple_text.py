@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, time_in
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
@@ -24,7 +24,6 @@ from ingest.formats.crashes import (
     name_of,
     tags_of,
     text,
-    time_of,
     whole,
 )
 from ingest.formats.format import Document, Head, decoded
@@ -158,7 +157,7 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     records.crash(
         crash_id=incident or name_of(host_id or "", *known_by),
         host_id=host_id,
-        occurred_at=time_of(at),
+        occurred_at=time_in(at),
         os_type="darwin",
         os_version=version,
         os_build=build,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -539,3 +540,21 @@ def test_a_report_of_low_memory_is_no_crash():
     )
     assert APPLE_TEXT.recognises(head(said.encode()))
     assert crashes_of(APPLE_TEXT, said.encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("2024-07-19 3:10:02.250 PM +0800", "2024-07-19 15:10:02.250+08:00"),
+        ("2024-07-19 12:10:02 a.m. +0800", "2024-07-19 00:10:02+08:00"),
+        ("2024-07-19 \u4e0b\u53483:10:02.250 +0800", "2024-07-19 15:10:02.250+08:00"),
+        ("2024-07-19 \uc624\uc804 3:10:02", "2024-07-19 03:10:02Z"),
+        ("\u0662\u0660\u0662\u0664-\u0660\u0667-\u0661\u0669 \u0660\u0662:\u0663\u0667:\u0664\u0661.000 +0300",
+         "2024-07-19 02:37:41.000+03:00"),
+        ("2024-07-19 15:10:02.250 +0800", "2024-07-19 15:10:02.250+08:00"),
+        ("2024-07-19 15:10:02 PM +0800", "2024-07-19 15:10:02 PM +0800"),
+    ],
+)  # fmt: skip
+def test_a_time_may_be_in_the_form_of_the_devices_language(said, at):
+    stamped = re.sub(r"(?m)^(Date/Time: +).*$", lambda found: found[1] + said, PHONE)
+    assert crash(stamped)["occurred_at"] == at
