@@ -16,7 +16,7 @@ from ingest.formats.stack_steps import Step, short_path
 from ingest.formats.stacks_managed import managed
 from ingest.formats.stacks_native import go, native, rust
 from ingest.formats.stacks_runtimes import of_itself
-from ingest.formats.stacks_scripts import javascript, php, ruby
+from ingest.formats.stacks_scripts import javascript, lua, php, ruby
 
 _LONGEST_STACK = 256 << 10  # characters; Python's innermost frames are at the end, the others' at the start
 _LONGEST_LINE = 2000
@@ -24,7 +24,7 @@ _LONGEST_LINE = 2000
 _PYTHON_HEAD = "Traceback (most recent call last):"
 _PYTHON = re.compile(r'\s*File "([^"]+)", line \d+(?:, in (.+))?')
 # Forms recognised by more than one line come before those that read each line by itself.
-_FORMS = (native, rust, go, of_itself, php, managed, javascript, ruby)
+_FORMS = (native, rust, go, of_itself, php, managed, javascript, ruby, lua)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stack texts of JavaScript, PHP and Ruby."""
+"""Stack texts of JavaScript, PHP, Ruby and Lua."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ _RUBY = re.compile(
     r":in [`'](?P<function>[^`']+)'(?P<message>: .*)?"
 )
 _RUBY_WITHIN = re.compile(r"(?:(?:block|rescue|ensure)(?: \(\d{1,4} levels\))? in )+")
+
+_LUA = re.compile(
+    r"\s*(?P<path>\[C\]|(?:[A-Za-z]:)?[^\s:][^:]{0,300}):(?:\d{1,9}:)? in (?:(?P<whole>main chunk)|\?"
+    r"|(?:local|upvalue|method|field|global|metamethod|function|for iterator)"
+    r" (?:'(?P<name>[^']{1,300})'|<[^<>]{1,300}>))"
+)
 
 
 def javascript(lines: Sequence[str]) -> list[Step]:
@@ -98,3 +104,20 @@ def ruby(lines: Sequence[str]) -> list[Step]:
             break
         is_numbered = is_numbered or found["number"] is not None
     return steps[::-1] if is_numbered else steps
+
+
+def lua(lines: Sequence[str]) -> list[Step]:
+    """``/app/lib/queue.lua:12: in method 'push'``; functions in C that only raise an error are left out."""
+    steps: list[Step] = []
+    for line in lines:
+        found = _LUA.fullmatch(line.rstrip())
+        path = found["path"] if found else ""
+        if found is None or (path == "[C]" and not steps) or (path != "[C]" and not is_path(path)):
+            if steps and "stack traceback:" in line:  # of the next error
+                break
+            continue
+        if len(steps) >= MOST_FRAMES:
+            break
+        path = "" if path == "[C]" else path
+        steps.append(Step(Frame(short_path(path), text(found["name"] or found["whole"])), path))
+    return steps

@@ -101,6 +101,11 @@ RUST = {
     ],
 }
 
+LUA = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "Error", "Description": "full"},
+    "Stacktrace": ["[C]: in function 'error'", "/srv/relay/lib/queue.lua:12: in method 'push'", "[C]: in ?"],
+}
+
 
 def record(**fields: Any) -> dict[str, Any]:
     (found,) = crashes_of(CASREP, json.dumps(REPORT | fields).encode())
@@ -322,3 +327,8 @@ def test_a_report_that_breaks_off_behind_its_stack_is_the_same_crash():
     for end in ('"#3  main', '"Registers"', '"Stacktrace"'):
         found, damage = crashes_before_damage(CASREP, whole[: whole.index(end)].encode())
         assert (found, damage.code) == ([], "bad_casrep"), end
+
+
+def test_a_report_of_lua():
+    found = record(**LUA)
+    assert (found["code"], found["module"], found["frames"][0]["function"]) == ("Error", "lib/queue.lua", "push")

@@ -29,6 +29,16 @@ PYTHON = """
         raise ValueError("x")
     ValueError: x
 """
+LUA = """
+    lua: /srv/shop/lib/cart.lua:12: no price
+    stack traceback:
+    \t[C]: in function 'error'
+    \t/srv/shop/lib/cart.lua:12: in method 'sum'
+    \t/srv/shop/lib/cart.lua:30: in function </srv/shop/lib/cart.lua:28>
+    \t[C]: in function 'pcall'
+    \t/srv/shop/main.lua:4: in main chunk
+    \t[C]: in ?
+"""
 JAVA = """
     Exception in thread "main" java.lang.RuntimeException: at last: (x)
     \tat java.base/java.util.ArrayList.get(ArrayList.java:427)
@@ -495,6 +505,7 @@ def test_no_frame_of_java_kotlin_or_dotnet_is_left_out(said, frames):
                "shop/index.php {main}"]),
         (RUBY, ["lib/cart.rb sum", "lib/till.rb Till#close", "bin/shop <main>"]),
         (RUBY_NUMBERED, ["lib/cart.rb sum", "shop/main.rb run", "shop/main.rb <main>"]),
+        (LUA, ["lib/cart.lua sum", "lib/cart.lua ", " pcall", "shop/main.lua main chunk", " "]),
     ],
 )  # fmt: skip
 def test_frames_of_scripts(said, frames):
