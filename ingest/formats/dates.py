@@ -18,7 +18,8 @@ _MONTHS = (
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter in Chinese, Japanese and Korean
 _DATE = re.compile(
-    rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{0,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
+    rf"(?:[^\W\d_]{{1,6}}\.? {{1,2}})?({MONTH}) {{0,2}}(\d{{1,2}}) "
+    r"(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?: (\d{4}))?"
 )
 # Hours ahead of UTC, by names that mean only one zone; CST and IST mean several.
 _ZONES = {

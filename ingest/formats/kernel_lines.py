@@ -46,7 +46,7 @@ _STAMP = re.compile(
     r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?:@C?\d{1,4})?(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
     rf"(?:{_CALLER})? ?"
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
-    rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
+    rf"|\[(?P<date>[^\W\d_]{{1,6}}\.? {{1,2}}{_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
     rf"|\[(?P<minute>{MONTH} {{0,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}[.,]\d{{6}})\] ?)?"
     # The ring's mark again, within what older kernels wrote without an end.
     r"(?: {0,2}<[0-7]>(?=[A-Z]))?"

@@ -38,7 +38,11 @@ _STAMP = re.compile(  # also a container's name, and that of a job and its step
     rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
 )
-_OF_SYSTEM = re.compile(rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}(?:@\d{1,4})?\]")
+_OF_SYSTEM = re.compile(
+    rb"\bkernel: |[\w)-]\[\d{1,10}\]: |\[ {0,8}\d{1,10}\.\d{3,6}(?:@\d{1,4})?\]"
+    rb"|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d ",  # as dmesg writes it
+    re.MULTILINE,
+)
 _LEAST_SPACED = 6
 _ENTITY = re.compile(rb"&(?:lt|gt|quot|amp|nbsp|#39|#x27);")
 _ENTITIES = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&amp;": b"&", b"&nbsp;": b" "}  # others are of quotes

@@ -191,3 +191,10 @@ def test_hostile_texts_take_little_time():
         data = (piece * HEAD_BYTES)[:HEAD_BYTES]
         format_of(head(data), partial(iter, [data]))
     assert time.process_time() - began < 2.0  # seen: 0.6 s
+
+
+def test_the_times_that_dmesg_writes_are_the_kernels_own():
+    said = "".join(f"2024-07-19T04:10:02,250000+02:00 {line.partition('] ')[2]}\n" for line in KERNEL.splitlines())
+    format, crashes = told(said)
+    assert format is KERNEL_FILE
+    assert [crash["occurred_at"] for crash in crashes] == ["2024-07-19T04:10:02.250000+02:00"]

@@ -130,7 +130,18 @@ def test_in_the_log_of_what_runs_a_machine_its_kernel_is_known_by_its_clock():
     assert crashes_of(KERNEL_FILE, with_header(by_program, header)) == []
 
 
-@pytest.mark.parametrize("header", ["[Fri Jul 19 04:10:02 2024] ", "2024-07-19T04:10:02,250000+02:00 "])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[Fri Jul 19 04:10:02 2024] ",
+        "2024-07-19T04:10:02,250000+02:00 ",
+        "[Fr Jul 19 04:10:02 2024] ",
+        "[ven. juil. 19 04:10:02 2024] ",
+        "[\u041f\u0442 \u0438\u044e\u043b 19 04:10:02 2024] ",
+        "[\u4e94 7\u6708 19 04:10:02 2024] ",
+        "[\u91d1  7\u6708 19 04:10:02 2024] ",
+    ],
+)
 def test_dmesg_tells_a_time_in_place_of_its_clock(header):
     data = with_header("\n".join(one.partition("] ")[2] for one in OLD_OOPS.splitlines()), header)
     assert KERNEL_FILE.recognises(head(data))
