@@ -31,6 +31,7 @@ from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
 from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -64,6 +65,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JOURNAL,
     JOURNAL_JSON,
     JOURNAL_VERBOSE,
+    KERNEL_JSON,
     DOCKER_LOG,
     CRI_LOG,
     PODS,

@@ -31,6 +31,7 @@ from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
 from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -79,6 +80,7 @@ from tests.ingest.formats import (
     test_journal_json,
     test_jvm,
     test_kcrash,
+    test_kernel_json,
     test_kernel_log,
     test_node_report,
     test_osquery,
@@ -140,6 +142,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
     JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose().replace(b"6d80620f", b"7e91731f")},  # another boot
+    KERNEL_JSON: {"dmesg": test_kernel_json.printed(test_kernel_log.OLD_OOPS.replace("[ 1234.", "[ 5432."))},
     DOCKER_LOG: {
         "docker": test_containers.docker(test_containers.JAVA).encode(),
         "shipped": test_containers.shipped(test_containers.NODE).encode(),
