@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_o
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.formats.test_kernel_log import OLD_OOPS
 
-FORMS = {
+FORMS: dict[str, Callable[[list[dict[str, str]]], str]] = {
     "json": lambda entries: "".join(json.dumps(one) + "\n" for one in entries),
     "json-pretty": lambda entries: "".join(json.dumps(one, indent="\t") + "\n" for one in entries),
     "json-seq": lambda entries: "".join(f"\x1e{json.dumps(one)}\n" for one in entries),
