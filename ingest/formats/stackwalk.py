@@ -35,6 +35,7 @@ from ingest.formats.format import Document, Head, decoded
 from ingest.formats.minidump_codes import HANG
 from ingest.formats.systems import os_type
 
+_MOST_DOCUMENTS = 1000
 _MOST_MODULES = 10_000  # a large process has hundreds
 _CRASH_INFO = re.compile(r'"crash_info"\s{0,100}:\s{0,100}\{')
 _BESIDE = re.compile(r'"(?:crashing_thread|threads|modules|system_info)"\s{0,100}:')
@@ -126,18 +127,37 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    damage: Unfit | None = None
-    try:
-        document = mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
-    except Unfit as error:
-        document, damage = {} if error.is_too_large else first_object(decoded(data), "").found or {}, error
-    dump = mapping(document.get("json_dump")) or mapping(document.get("StackTraces")) or document
-    if not isinstance(dump.get("crash_info"), dict):
-        raise damage or Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")
     records = Records(told)
-    records.damage = damage
-    add(records, _walked(document, dump))
+    for document in _documents(data, told, records):
+        dump = mapping(document.get("json_dump")) or mapping(document.get("StackTraces")) or document
+        if not isinstance(dump.get("crash_info"), dict):
+            said = "The document has no crash_info, as minidump-stackwalk writes it"
+            records.damage = records.damage or Unfit("bad_stackwalk", said)
+            break
+        add(records, _walked(document, dump))
+    if records.damage is not None and not records.read:
+        raise records.damage
     return records
+
+
+def _documents(data: bytes, told: Told, records: Records) -> Iterator[Mapping[str, Any]]:
+    """The documents of a file, one behind the other; of one that breaks off what is whole."""
+    try:
+        yield mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
+        return
+    except Unfit as error:
+        if error.is_too_large:
+            raise
+        damage = error
+    rest = decoded(data).lstrip()
+    for _ in range(_MOST_DOCUMENTS):
+        document, rest, is_whole = first_object(rest, "")
+        if not is_whole:
+            records.damage = damage
+        yield document or {}
+        rest = rest.lstrip()
+        if not rest.startswith("{") or not is_whole:
+            return
 
 
 def _walked(document: Mapping[str, Any], dump: Mapping[str, Any]) -> Walked:

@@ -437,4 +437,15 @@ def test_json_that_breaks_off_gives_what_is_whole():
     assert (found["os_type"], found["code"], found["module"]) == (
         "windows", "EXCEPTION_ACCESS_VIOLATION_READ", "relay.dll",
     )  # fmt: skip
-    assert JSON.read(whole[: whole.index(b'"address"')].replace(b'"type"', b'"kind"'), TOLD).read == 0
+    with pytest.raises(Unfit):
+        JSON.read(whole[: whole.index(b'"address"')].replace(b'"type"', b'"kind"'), TOLD)
+
+
+def test_documents_may_stand_one_behind_the_other():
+    other = {**DUMP, "pid": 7}
+    for between in ("", "\n", "\r\n\r\n"):
+        for indent in (None, 1):
+            data = between.join(json.dumps(one, indent=indent) for one in (DUMP, other, DUMP)).encode()
+            assert [one["tags"]["pid"] for one in crashes_of(JSON, data)] == ["3932", "7", "3932"]
+    records = JSON.read(json.dumps(DUMP).encode() + json.dumps(other).encode()[:-40], TOLD)
+    assert (records.read, records.damage is None) == (2, False)
