@@ -40,6 +40,10 @@ def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened
     found, read = next(known, (None, read_bare))
     if found not in (None, KERNEL_FILE, TOMBSTONE):
         return found, read
+    # What a command says before the JSON that it prints may look like a log.
+    behind = known_format_of(Head(head.name, forms[0][0])) if command and found is KERNEL_FILE else None
+    if behind not in (None, KERNEL_FILE):
+        return behind, forms[0][1]
     # What a log or a page put before some lines; a log's stamps tell the time, and may be those of a kernel's log.
     for is_so, change in ((quoted.is_stamped, quoted.unstamped), (quoted.is_lazily_quoted, quoted.unquoted)):
         if is_so(bare):

@@ -14,6 +14,7 @@ from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.format import HEAD_BYTES, BrokenOff
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.sanitizer import SANITIZER
+from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.tombstone import TOMBSTONE
 from ingest.recognition import format_of, format_within
 from tests.ingest.formats.conftest import crashes_of, head
@@ -198,3 +199,10 @@ def test_the_times_that_dmesg_writes_are_the_kernels_own():
     format, crashes = told(said)
     assert format is KERNEL_FILE
     assert [crash["occurred_at"] for crash in crashes] == ["2024-07-19T04:10:02.250000+02:00"]
+
+
+def test_what_a_command_says_before_its_json_is_no_log_of_a_system():
+    report = '{"crash_info": {"type": "SIGSEGV", "crashing_thread": 0}, "threads": [], "modules": []}\n'
+    format, crashes = told(f"2024-07-19T04:10:02Z INFO minidump: reading\n2024-07-19T04:10:03Z WARN none\n{report}")
+    assert format is STACKWALK
+    assert [crash["code"] for crash in crashes] == ["SIGSEGV"]
