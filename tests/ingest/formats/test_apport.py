@@ -204,7 +204,8 @@ def test_a_process_that_hung():
 
 def test_a_time_that_is_none_is_for_the_rules_and_one_that_is_missing_is_the_files():
     assert record(PROCESS.replace("Jul 19", "Jul 39"))["occurred_at"] == "Fri Jul 39 04:10:02 2024"
-    assert record(PROCESS.replace("Fri Jul", "Fr Juli"))["occurred_at"] == "Fr Juli 19 04:10:02 2024"
+    assert record(PROCESS.replace("Fri Jul", "Fr Xuli"))["occurred_at"] == "Fr Xuli 19 04:10:02 2024"
+    assert record(PROCESS.replace("Fri Jul", "Fr Juli"))["occurred_at"] == "2024-07-19T04:10:02Z"
     assert record(without(PROCESS, "Date"))["occurred_at"] == "2026-11-25T12:00:00Z"
 
 
