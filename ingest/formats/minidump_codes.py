@@ -22,7 +22,10 @@ _NT = {0x0517A7ED: REQUESTED}  # of crashpad as well; all others are known by th
 _NAMES = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}
 
 _OF_MACOS = {**_SIGNALS, 7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 31: "SIGUSR2"}
-_SOFTWARE, _CRASH = 5, 10
+_SOFTWARE, _CRASH, _RESOURCE = 5, 10, 11
+# Limits of resources, as type and flavor, past which a process goes on: of processor time, unless that is the fatal
+# flavor, of wakeups, memory and what it writes.
+_WENT_ON = frozenset([(1, 1), (2, 1), (3, 1), (4, 1), (4, 2)])
 _SENT = 0x10003  # a signal by its number
 _SOFT = {0x10000: "SIGSYS", 0x10001: "SIGPIPE", 0x10002: "SIGABRT", 0xDEADC0DE: "NSException"}
 
@@ -34,6 +37,9 @@ def code_of(os_type: str | None, number: int, flags: int, more: Sequence[int]) -
         flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
     """
     signal = _signal_of_macos(number, flags, more) if os_type == "darwin" else None
+    if os_type == "darwin" and number == _RESOURCE:
+        limit = more[1] if more[:1] == (_RESOURCE,) and len(more) > 1 else flags << 32
+        return REQUESTED if (limit >> 61 & 7, limit >> 58 & 7) in _WENT_ON else _MACH[_RESOURCE]
     return signal or _NAMES.get(os_type or "", {}).get(number, f"0x{number:x}")
 
 

@@ -43,6 +43,16 @@ def test_a_signal_of_macos_is_none_of_other_systems():
     assert crash(Dump(WINDOWS, code=0, more=(10, 0x6000000)))["code"] == "0x0"
 
 
+@pytest.mark.parametrize(
+    ("kind", "flavor", "count"), [(1, 1, 0), (1, 2, 1), (2, 1, 0), (3, 1, 0), (4, 2, 0), (6, 1, 1)]
+)
+def test_on_macos_a_program_goes_on_past_most_limits_of_resources(kind, flavor, count):
+    limit = kind << 61 | flavor << 58 | 95
+    for dump in (Dump(MACOS, code=11, more=(11, limit, 0)), Dump(MACOS, code=11, flags=limit >> 32)):
+        found = crashes_of(minidump.MINIDUMP, dump.written())
+        assert [one["code"] for one in found] == ["EXC_RESOURCE"] * count
+
+
 def test_a_program_that_did_not_answer_is_a_hang():
     record = crash(Dump(code=0xCFFFFFFF, address=0x401000))
     assert (record["domain"], record["code"]) == ("hang", "0xcfffffff")
