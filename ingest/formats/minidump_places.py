@@ -37,13 +37,17 @@ class _Registers(NamedTuple):
     link: int | None = None
 
 
-# By processor: x86, ARM, x64, ARM64, and the old ARM64 of breakpad.
+# By processor: x86, MIPS, ARM, x64, x86 on x64, ARM64, the old ARM64 of breakpad, its MIPS and RISC-V of 64 bits.
 _REGISTERS = {
     0: _Registers("<I", 0xB8, 0xC4),
+    1: _Registers("<Q", 312, None, 256),
     5: _Registers("<I", 64, None, 60),
     9: _Registers("<Q", 0xF8, 0x98),
+    10: _Registers("<I", 0xB8, 0xC4),
     12: _Registers("<Q", 264, None, 248),
     0x8003: _Registers("<Q", 264, None, 248),
+    0x8004: _Registers("<Q", 312, None, 256),
+    0x8006: _Registers("<Q", 8, None, 16),
 }
 
 

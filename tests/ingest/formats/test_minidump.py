@@ -9,7 +9,7 @@ import pytest
 from ingest.formats import minidump
 from tests.ingest.collector.doors.test_minidump import kernel_dump, small_kernel_dump
 from tests.ingest.formats.conftest import crashes_of
-from tests.ingest.formats.minidump_files import ARM, ARM64, LINUX, MACOS, WINDOWS, X64, X86, Dump
+from tests.ingest.formats.minidump_files import ARM, ARM64, LINUX, MACOS, MIPS, RISCV64, WINDOWS, X64, X86, Dump
 
 RELAY = ("C:\\Relay\\relay.exe", 0x400000, 0x10000)
 CORE = ("C:\\Relay\\core.dll", 0x7FFA10000000, 0x50000)
@@ -99,12 +99,21 @@ def test_code_of_a_module_that_was_unloaded_names_it():
         (Dump(processor=X86, stack=0x9000, memory={0x9000: b"ab"}), None),
         (Dump(LINUX, ARM, code=11, link=0x402345), 0x2345),
         (Dump(LINUX, ARM64, code=11, link=0x402345, address=8), 0x2345),
+        (Dump(LINUX, MIPS, code=11, link=0x402345), 0x2345),
+        (Dump(LINUX, RISCV64, code=11, link=0x402345), 0x2345),
         (Dump(LINUX, ARM64, code=11, link=0x402345, address=0x7FFA30000000), None),
     ],
 )
 def test_a_call_of_nothing_is_its_callers_fault(dump, offset):
     record = crash(dump)
     assert (record.get("module"), record.get("module_offset")) == ("relay.exe" if offset else None, offset)
+
+
+@pytest.mark.parametrize("processor", [MIPS, ARM, X64, ARM64, RISCV64])
+def test_on_linux_each_processor_tells_the_instruction_and_not_what_it_accessed(processor):
+    data = ("/opt/relay/relay", 0x900000, 0x1000)
+    record = crash(Dump(LINUX, processor, code=11, address=0x900010, pointer=0x401234, modules=(RELAY, data)))
+    assert (record["module"], record["module_offset"]) == ("relay.exe", 0x1234)
 
 
 @pytest.mark.parametrize("kind", [4, 5, 9, 14, 0x43500001])
