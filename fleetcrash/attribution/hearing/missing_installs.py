@@ -80,9 +80,8 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
     Returns:
         Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
     """
-    news, struck = inquiry.news, mine & inquiry.events_with(update, tick)
-    silent = struck & (news.events.outcome == DARK)
-    if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
+    news, silent = inquiry.news, _silenced(inquiry, tick, mine, update)
+    if not silent.any():
         return ()
     first, servers = int(news.events.minute[silent].min()), np.array([cell.always_on for cell in news.cells])
     alike = np.isin(news.systems, news.systems[news.events.cell[silent]])
@@ -109,18 +108,25 @@ def sent_meanwhile(inquiry: Inquiry, tick: int, of_wave: Mask, onset: int, updat
     Returns:
         Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
     """
-    news, struck = inquiry.news, of_wave & inquiry.events_with(update, tick)
-    silent = struck & (news.events.outcome == DARK)
-    if not news.installs_told or silent.sum() <= MOSTLY * struck.sum():
+    silent = _silenced(inquiry, tick, of_wave, update)
+    if not silent.any():
         return ()
     found = []
-    for number, one in enumerate(news.suspects):
+    for number, one in enumerate(inquiry.news.suspects):
         if number == update or one.known_tick > tick:
             continue
         is_recent = -COINCIDENT_MINUTES <= onset - inquiry.released(number) <= SOON_MINUTES
         if is_recent and (silent & ~inquiry.events_with(number, tick)).sum() > MOSTLY * silent.sum():
             found.append(number)
     return tuple(found)
+
+
+def _silenced(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> Mask:
+    """Those of some events (events,) by which an update seems to silence hosts; none where most of its hosts crash."""
+    struck = mine & inquiry.events_with(update, tick)
+    silent: Mask = struck & (inquiry.news.events.outcome == DARK)
+    is_told = inquiry.news.installs_told and silent.sum() > MOSTLY * struck.sum()
+    return silent if is_told else np.zeros(len(silent), bool)
 
 
 def _of_no_word(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: int) -> Mask:

@@ -89,12 +89,10 @@ def test_a_group_is_the_condition_where_its_hosts_alone_crash(inquiry):
 def test_a_cell_that_hosts_came_to_later_is_where_the_others_of_its_system_are(empty_lake):
     """A group of all Windows hosts selects what "Windows" does, whatever model a host has by now."""
     told = world()
-    told["host"] = [
-        {"host_id": host, "os_type": system, "group": f"all {system}", "model": model}
-        for number, host in enumerate(HOSTS)
-        for system in ("windows" if host in KIOSKS else "linux",)
-        for model in ("later" if number < 4 else "usual",)
-    ]
+    told["host"] = []
+    for number, host in enumerate(HOSTS):
+        system, model = "windows" if host in KIOSKS else "linux", "later" if number < 4 else "usual"
+        told["host"].append({"host_id": host, "os_type": system, "group": f"all {system}", "model": model})
     told["install"] = [row for row in told["install"] if row["host_id"] in HOSTS[4:]]
     with lake_of(told, empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
         news = read_news(engine)
