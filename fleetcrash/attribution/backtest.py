@@ -85,7 +85,7 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
         if span.since is not None and span.since >= until:
             raise BadArgument(f"--from {time_text(span.since)} is not before the newest record, of {time_text(until)}.")
         detector = run(engine, step_minutes=span.step_minutes, progress=progress)
-        first = tick_time(detector.news.first_tick)
+        first = min(tick_time(detector.news.first_tick), until)  # within the first minute there is no tick yet
         since = first if span.since is None else span.since
         listed = [incident for incident in detector.incidents if since < tick_time(incident.alarm_tick) <= until]
         found = document(engine, detector, until, listed)

@@ -337,6 +337,8 @@ def test_without_an_event_there_is_no_minute_to_judge(tmp_path):
         news = read_news(engine)
     assert (news.first_tick, len(news.exposed.tick)) == (news.last_tick + 1, 0)
     assert incidents(lake)["incidents"] == []
+    found = backtest(lake, Span())
+    assert (found["from"], found["ticks"], found["incidents"]) == (found["to"], 0, [])
 
 
 # -- documents
