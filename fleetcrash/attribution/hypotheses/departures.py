@@ -38,7 +38,6 @@ HARMLESS_RATIO = 2.0
 RATIOS = np.array([4.0, 8.0, 16.0, 64.0])
 """How much more often hosts may leave than those beside them, a harmless update at most and a guilty one."""
 
-_UNKNOWN_MINUTES = 13  # until it is known that a session has ended; 750 seconds after the last heartbeat
 LEAST_HOSTS = 10
 _MOST_AT_A_PLACE = 0.5
 
@@ -52,7 +51,8 @@ class _Account:
         expected: (WINDOWS, strata x BOOTS) how many it would be if they left as often as the hosts beside them.
         log_penalty: (WINDOWS, RATIOS + 1) sum over all departures of log(1 + (r - 1) p), p the share of the hosts that
             had an install, or a boot since, younger than each age; the last ratio is the harmless one.
-        left: (LAG_MINUTES, strata x BOOTS, WINDOWS) hits by the minute in which they left, modulo.
+        left: (LAG_MINUTES, strata x BOOTS, WINDOWS) hits in each minute, modulo, in which they were still held to be
+            online.
         now: (2, WINDOWS) hits, and expected, of all cells.
         lately: (LAG_MINUTES + 1, 2, WINDOWS) what ``now`` was at each of the last ticks, modulo.
         changed_tick: the last tick that brought a change.
@@ -82,7 +82,8 @@ class Departures:
         self._accounts: dict[int, _Account] = {}
         # Those that are not idle: a few of the hundreds that there are after a month.
         self._lively: dict[int, _Account] = {}
-        self._left = np.zeros((LAG_MINUTES, 0))  # hosts that left, by minute, modulo, and stratum x BOOTS
+        # Hosts that had left and were still held to be online, by minute, modulo, and stratum x BOOTS.
+        self._left = np.zeros((LAG_MINUTES, 0))
         self._first_minute = news.first_tick  # who was online before is not counted: who left then had nobody beside
         self.extend(news)
 
@@ -114,7 +115,8 @@ class Departures:
         taken = self._that_count(self._taken.take(tick), rows.minute)
         if len(taken):
             row = self._stratum[rows.cell[taken]] * BOOTS + rows.since_boot[taken]
-            np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
+            which, unknown = _until_known(rows.minute[taken], tick)
+            np.add.at(self._left, (unknown, row[which]), rows.hosts[taken][which].astype(float))
             self._charge(rows.minute[taken], row, rows.hosts[taken], tick, time)
         for account in self._lively.values():
             account.lately[tick % len(account.lately)] = account.now
@@ -132,7 +134,8 @@ class Departures:
             np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
             np.add.at(account.now[0], rows.age[own], hosts)
             row = self._stratum[rows.cell[own]] * BOOTS + rows.since_boot[own]
-            np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row, rows.age[own]), hosts)
+            which, unknown = _until_known(rows.minute[own], tick)
+            np.add.at(account.left, (unknown, row[which], rows.age[own][which]), hosts[which])
 
     def _charge(self, minute: Ints, row: Ints, hosts: Ints, tick: int, time: HostTime) -> None:
         """Charge every update for those who left, whether they had it or not."""
@@ -162,10 +165,9 @@ class Departures:
         if not exposed.any():
             return np.zeros(exposed.shape)
         # Who left counts as online until that is known, but cannot leave again.
-        before = (minute[..., None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
-        online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(-1)
+        online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[minute % LAG_MINUTES, row]
         if update in self._lively:
-            exposed = exposed - _within(self._lively[update].left[before, row[:, None]].sum(-2))
+            exposed = exposed - _within(self._lively[update].left[minute % LAG_MINUTES, row])
         exposed = np.maximum(exposed, 0.0)
         for family in (exposed[..., :AGES], exposed[..., AGES:]):
             np.maximum.accumulate(family, axis=-1, out=family)  # those that left have grown older since
@@ -258,6 +260,18 @@ def log_excess(hits: Floats, log_penalty: Floats) -> float:
 def _by_ratio(hits: Floats, log_penalty: Floats) -> Floats:
     within = _within(hits)[:, None]
     return within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
+
+
+def _until_known(minute: Ints, tick: int) -> tuple[Ints, Ints]:
+    """The minutes, modulo, in which those that left in some minutes (n,) were held to be online: until the tick.
+
+    Returns:
+        (m,) which of the n, and (m,) in which minute.
+    """
+    first = np.maximum(minute + 1, tick - LAG_MINUTES + 1)
+    minutes = np.maximum(tick - first, 0)
+    which = np.repeat(np.arange(len(minute)), minutes)
+    return which, (np.arange(minutes.sum()) - np.repeat(np.cumsum(minutes) - minutes - first, minutes)) % LAG_MINUTES
 
 
 def _within(counts: Floats) -> Floats:

@@ -179,6 +179,28 @@ def test_an_office_that_leaves_at_five_blames_nobody(empty_lake):
         assert said(lake) == []
 
 
+def test_what_everybody_just_got_is_not_blamed_when_nearly_all_leave_within_twenty_minutes(empty_lake):
+    """Those of whom it is not known yet that they left are most of those held to be online, and all had it."""
+    random = Random(3)
+    world = fleet(random)
+    world["install"] = [
+        {"host_id": host, "update_id": "content", "applied_at": at(RELEASED + random.uniform(0, 3))} for host in HOSTS
+    ]
+    for host in HOSTS[20:]:
+        gone(world, host, RELEASED + random.uniform(20, 40))
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(150)) as engine:
+        news = read_news(engine)
+        departures, time = Departures(news), HostTime.start(news)
+        for tick in range(news.first_tick, news.last_tick + 1):
+            time.advance(tick)
+            departures.advance(tick, time)
+        (content,) = (number for number, one in enumerate(news.suspects) if one.update_id == "content")
+    assert departures.by_age(np.array([content])).sum() > 300
+    left, expected = departures.counts(content)  # of the age at which most more left than were to be expected
+    assert left < expected + 5.0
+    assert departures.log_test(content) < 1.0
+
+
 def test_a_site_that_loses_its_network_right_after_its_ring_got_an_update_blames_nobody(empty_lake):
     random = Random(2)
     world = fleet(random)
