@@ -75,7 +75,7 @@ class NotJson(ValueError):
 
 
 def parsed(data: bytes | bytearray | memoryview) -> Any:
-    """A JSON document. NaN and the infinities, which some clients write, become null.
+    """A JSON document. NaN and the infinities, which some clients write, become null, and what is not UTF-8 U+FFFD.
 
     Raises:
         NotJson: it is not JSON.
@@ -85,7 +85,7 @@ def parsed(data: bytes | bytearray | memoryview) -> Any:
     except (ValueError, RecursionError):  # including documents that other parsers accept: lone surrogates, NaN
         pass
     try:
-        return _LENIENT.decode(bytes(data).decode())
+        return _LENIENT.decode(bytes(data).decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from error
 

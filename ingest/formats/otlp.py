@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -52,6 +53,7 @@ _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
 _RECORDS_AT_ONCE = 1000
 _OBJECT = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)  # a check that is faster than parsing
+_NOT_TEXT = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as Python escapes them
 _NOT_KEPT = (
     "exception.stacktrace",
     "user.",
@@ -179,7 +181,7 @@ def _add(records: Records, log: _Log) -> None:
     )  # fmt: skip
 
 
-def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
+def _of_protobuf(body: bytearray) -> Iterator[_Log | _NoLog | None]:
     """The log records of an export, and None for each other part, so that all are counted.
 
     They are parsed one at a time, as objects take seventy times their bytes.
@@ -193,7 +195,7 @@ def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
         raise _no_export(str(error)) from error
 
 
-def _of_resource(resource_logs: memoryview) -> Iterator[_Log | None]:
+def _of_resource(resource_logs: memoryview) -> Iterator[_Log | _NoLog | None]:
     resource: dict[str, Any] = {}
     for number, told in _fields(resource_logs):
         yield None
@@ -204,7 +206,11 @@ def _of_resource(resource_logs: memoryview) -> Iterator[_Log | None]:
             for inner, raw in _fields(scope_logs):
                 yield None
                 if inner == _LOG_RECORDS:
-                    record = _parsed(LogRecord, raw)
+                    try:
+                        record = _parsed(LogRecord, raw)
+                    except DecodeError:  # its sender sends none of the export again, so the others count
+                        yield _NoLog(bytes(raw))
+                        continue
                     attributes = ChainMap(_of_pairs(record.attributes), resource)
                     yield _Log(
                         attributes,
@@ -252,8 +258,30 @@ def _parsed(kind: type[_M], raw: memoryview) -> _M:
     if len(raw) > _LONGEST_MESSAGE_BYTES:
         raise too_much("A log record or a resource has", _LONGEST_MESSAGE_BYTES, "bytes")
     message = kind()
-    message.ParseFromString(bytes(raw))
+    try:
+        message.ParseFromString(bytes(raw))
+    except DecodeError:
+        mended = bytearray(raw)
+        _mend(memoryview(mended), message.DESCRIPTOR)
+        message.ParseFromString(bytes(mended))
     return message
+
+
+def _mend(message: memoryview, kind: Descriptor) -> None:
+    """Replace each byte that is not UTF-8 in the texts of a message; some clients send texts of any encoding.
+
+    Raises:
+        DecodeError: it is not valid.
+    """
+    for number, told in _fields(message):
+        field = kind.fields_by_number.get(number)
+        if field is not None and field.message_type is not None:
+            try:
+                _mend(told, field.message_type)
+            except RecursionError as error:
+                raise DecodeError("nested too deeply") from error
+        elif field is not None and field.type == field.TYPE_STRING:
+            told[:] = _NOT_TEXT.sub("?", bytes(told).decode(errors="surrogateescape")).encode()
 
 
 def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
 
 from ingest.collector import bodies
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
 from ingest.formats import otlp
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_ASIDE = "What is no log record was put aside."
 
 
 def read(body: bytearray, asked: Asked) -> Reading:
@@ -22,9 +23,10 @@ def read(body: bytearray, asked: Asked) -> Reading:
     is_json = asked.content_type.partition(";")[0].strip().lower() == _JSON
     export = (otlp.of_json if is_json else otlp.of_protobuf)(body, asked.told)
     if not is_json:
-        reply = ExportLogsServiceResponse().SerializeToString()
+        partial = ExportLogsPartialSuccess(rejected_log_records=export.rejected, error_message=_ASIDE)
+        reply = ExportLogsServiceResponse(partial_success=partial if export.rejected else None).SerializeToString()
     elif export.rejected:
-        told = {"rejectedLogRecords": str(export.rejected), "errorMessage": "What is no log record was put aside."}
+        told = {"rejectedLogRecords": str(export.rejected), "errorMessage": _ASIDE}
         reply = json.dumps({"partialSuccess": told}).encode()
     else:
         reply = b"{}"

@@ -167,6 +167,38 @@ def test_what_is_no_log_record_is_put_aside_and_told():
     assert answer.partial_success.error_message
 
 
+@pytest.mark.parametrize("how", [PROTOBUF, JSON])
+@pytest.mark.parametrize("place", ["resource", "record"])
+def test_a_text_in_another_encoding_holds_up_no_crash_of_the_export(how, place):
+    document = export(CRASH, resource=RESOURCE | {"process.owner": "LATIN1" if place == "resource" else "anna"})
+    logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    logs.append({**logs[0], "timeUnixNano": "1721362203250000000"})
+    if place == "record":
+        logs[0]["body"] = {"stringValue": "LATIN1"}
+    said = json.dumps(document).encode()
+    if how == PROTOBUF:
+        said = json_format.Parse(said, ExportLogsServiceRequest()).SerializeToString()
+    body = said.replace(b"LATIN1", b"Andr\xe9!")
+    reading = door.read(bytearray(body), asked(how))
+    assert [record["occurred_at"][17:19] for record in records_in(reading)] == ["02", "03"]
+    if place == "record":
+        assert records_in(reading)[0]["tags"]["body"] == ("Andr?!" if how == PROTOBUF else "Andr\ufffd!")
+
+
+def test_a_log_record_that_cannot_be_read_is_put_aside_and_the_others_count():
+    document = export(CRASH)
+    logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    logs += [{"body": {"stringValue": "LATIN1"}}, {**logs[0], "timeUnixNano": "1721362203250000000"}]
+    message = json_format.ParseDict(document, ExportLogsServiceRequest()).SerializeToString()
+    body = message.replace(b"\x0a\x06LATIN1", b"\x0f\x06LATIN1")  # no kind of field
+    reading = door.read(bytearray(body), asked(PROTOBUF))
+    good = [line for line in reading.lines.splitlines() if line.startswith(b"{")]
+    assert (reading.read, len(good)) == (3, 2)
+    answer = ExportLogsServiceResponse.FromString(reading.reply)
+    assert answer.partial_success.rejected_log_records == 1
+    assert answer.partial_success.error_message
+
+
 def test_snake_case_is_understood_as_protobuf_does():
     document = export(CRASH)
     snake = json.loads(
