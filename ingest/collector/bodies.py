@@ -15,7 +15,7 @@ import pyarrow as pa
 from starlette.requests import ClientDisconnect
 
 from ingest.collector.limits import Limits
-from ingest.collector.refusal import Refusal, busy, too_large
+from ingest.collector.refusal import Refusal, busy, stopping, too_large
 from ingest.inflating import Inflater
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
@@ -101,7 +101,7 @@ async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> 
     """Receive a whole body.
 
     Raises:
-        Refusal: it is too large, stalls, takes too long in all, or there is no memory left.
+        Refusal: it is too large, stalls, takes too long in all, there is no memory left, or the server ends.
     """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + limits.body_s
@@ -115,6 +115,8 @@ async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> 
                 limit.reschedule(min(clock() + limits.stall_s, ends_at))
     except TimeoutError:
         raise _too_slow(limits) from None
+    except asyncio.CancelledError:
+        raise stopping() from None
     return body
 
 
@@ -122,7 +124,7 @@ async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[
     """The chunks of a body; the time that the caller spends on each does not count.
 
     Raises:
-        Refusal: it stalls, or takes too long in all.
+        Refusal: it stalls, or takes too long in all, or the server ends.
     """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + limits.body_s
@@ -134,6 +136,8 @@ async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[
             return
         except TimeoutError:
             raise _too_slow(limits) from None
+        except asyncio.CancelledError:
+            raise stopping() from None
         yield chunk
 
 
@@ -168,7 +172,7 @@ async def drained(chunks: AsyncIterator[bytes]) -> bool:
                 left -= len(chunk)
                 if left < 0:
                     return False
-    except (TimeoutError, ClientDisconnect):
+    except (TimeoutError, ClientDisconnect, asyncio.CancelledError):  # the last if the server ends
         return False
     return True
 

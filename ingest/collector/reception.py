@@ -89,7 +89,7 @@ class Reception:
         try:
             return await self._taken(request, door, chunks)
         except Refusal as refusal:
-            request.state.is_cut = refusal.status == 408 or not await drained(request, chunks)
+            request.state.is_cut = refusal.is_amid_body or not await drained(request, chunks)
             raise
 
     async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> tuple[Answer, Reading]:
@@ -145,7 +145,7 @@ class Reception:
         try:
             await self._flowed(request, door, chunks)
         except Refusal as refusal:
-            request.state.is_cut = refusal.status == 408 or not await drained(request, chunks)
+            request.state.is_cut = refusal.is_amid_body or not await drained(request, chunks)
             raise
 
     async def _flowed(self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes]) -> None:

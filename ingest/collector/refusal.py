@@ -29,6 +29,11 @@ class Refusal(FleetcrashError):
         self.headers = dict(headers or {})
 
     @property
+    def is_amid_body(self) -> bool:
+        """Whether it is because the rest of the body is not awaited."""
+        return self.code in ("too_slow", "stopping")
+
+    @property
     def is_for_now(self) -> bool:
         """Whether the same request may be taken later."""
         return self.status in (408, 429, 503, 507)
@@ -70,6 +75,11 @@ def disk_full() -> Refusal:
     """There is no room for the body."""
     said = "The collector's disk is full. Nothing of this request was kept. Send it again later."
     return Refusal(507, "disk_full", said, {"Retry-After": "10"})
+
+
+def stopping() -> Refusal:
+    """The collector ends."""
+    return unavailable("stopping", "is stopping")
 
 
 def unavailable(code: str, what: str) -> Refusal:

@@ -25,6 +25,7 @@ from fleetcrash.store.paths import SPOOL
 from ingest.collector.app import application
 from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
+from ingest.collector.doors.journal import UPLOAD
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
@@ -281,6 +282,13 @@ class _Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._has_ended and not self._is_asked:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """End in order; a journal under way at once, as its sender may go on for ever."""
+        super().shutdown()
+        cycle: Any = self.cycle
+        if self._is_answering and not self._is_asked and cycle.scope["path"] == UPLOAD.path:
             self.transport.close()
 
     def pause_writing(self) -> None:

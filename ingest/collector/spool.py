@@ -25,7 +25,7 @@ from fleetcrash.errors import BadArgument, one_line
 from fleetcrash.store.durable import sync_folder
 from fleetcrash.store.paths import DAMAGED, SPOOL_LOCK
 from ingest.collector.limits import Limits
-from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
+from ingest.collector.refusal import Refusal, busy, disk_full, stopping, unavailable
 from ingest.collector.segments import Body, Description, Segment, read
 
 LOG = logging.getLogger("fleetcrash.collector")
@@ -158,7 +158,7 @@ class Spool:
         waiting = _Waiting(body, len(body.lines), Future())
         with self._woken:
             if self._ending:
-                raise unavailable("stopping", "is stopping")
+                raise stopping()
             self._waiting.append(waiting)
             self._waiting_bytes += waiting.size_bytes
             self._woken.notify()

@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.store import Lake
-from ingest.collector import bodies
+from ingest.collector import bodies, server
 from ingest.collector.limits import Limits
 from ingest.collector.server import _sender_of, tls_of
 from ingest.collector.tokens import FILE, Tokens
@@ -216,6 +217,21 @@ def test_a_body_that_stalls_is_given_up(lake):
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
         assert client.post(LINE).status == 202
+
+
+def test_a_body_that_is_still_coming_when_the_collector_ends_is_told_to_come_again(lake, monkeypatch):
+    monkeypatch.setattr(server, "_ENDS_WITHIN_S", 0)
+    head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n"
+    with ExitStack() as stack:
+        with serving(lake) as client:
+            address = ("127.0.0.1", client.port)
+            plain = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
+            plain.sendall(head)
+            assert plain.recv(4096).startswith(b"HTTP/1.1 100 ")  # the body is awaited
+        answer, _, document = b"".join(iter(lambda: plain.recv(4096), b"")).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 10" in answer
+    assert json.loads(document)["error"]["code"] == "stopping"
 
 
 def test_a_body_that_drips_is_given_up(lake):

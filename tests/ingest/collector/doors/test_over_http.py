@@ -9,6 +9,7 @@ import socket
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -338,6 +339,20 @@ def test_a_journal_without_end_ends(lake):
             status = 408
         assert status == 408
     assert len(rows_of(lake, "crash")) == 1, "what came before is kept"
+
+
+def test_a_journal_under_way_does_not_delay_the_end_and_what_came_whole_is_kept(lake):
+    head = "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.fdo.journal\r\nExpect: 100-continue\r\n"
+    with ExitStack() as stack:
+        with serving(lake, limits=Limits(stall_s=PATIENCE_S)) as client:
+            address = ("127.0.0.1", client.port)
+            plain = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
+            plain.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode())
+            assert plain.recv(4096).startswith(b"HTTP/1.1 100 ")
+            plain.sendall(entry(COREDUMP))
+            assert client.get("/healthz").status == 200  # what came before has been read
+        assert plain.recv(4096) == b""
+    assert len(rows_of(lake, "crash")) == 1
 
 
 def test_a_journal_that_breaks_off_keeps_its_whole_entries_and_says_so(lake):
