@@ -47,6 +47,10 @@ _COMPACT_EVERY = 100  # commits: each leaves a file per table, and 400 files mak
 _KEPT = timedelta(hours=2)
 
 
+class _Unread(Exception):
+    """A segment cannot be read; those behind it may."""
+
+
 class Committer:
     """Commits segments to a lake, in a thread of its own.
 
@@ -115,11 +119,14 @@ class Committer:
 
     def _take_all(self) -> bool:
         """Commit every closed segment in order. Returns whether all were, except those that were given up."""
+        unread = ""
         for segment in self._spool.closed():
             if self._failures.get(segment, 0) >= _TRIES:
                 continue
             try:
                 self._take(segment)
+            except _Unread as error:
+                unread = unread or str(error)
             except (FleetcrashError, OSError, sqlite3.Error) as error:
                 self._say(f"the lake cannot take {segment.name}, which stays in the spool: {one_line(error)}")
                 return False
@@ -134,9 +141,11 @@ class Committer:
                 self._commits += 1
                 if self._commits % _COMPACT_EVERY == 0:
                     self._compact()
-        if not self._failures:
+        if unread:
+            self._say(unread)
+        elif not self._failures:
             self._trouble = None
-        return True
+        return not unread
 
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:
@@ -144,7 +153,11 @@ class Committer:
         self._trouble = trouble
 
     def _take(self, segment: Path) -> None:
-        found = segments.read(segment)
+        try:
+            found = segments.read(segment)
+        except OSError as error:
+            said = f"{segment.name}, which stays in the spool and is tried again: {one_line(error)}"
+            raise _Unread(f"the disk does not give back {said}") from error
         bodies = found.bodies
         if bodies:
             self._commit(segment.stem, bodies)

@@ -201,12 +201,17 @@ class Spool:
         """Segments that an earlier collector left, with torn tails removed."""
         sizes = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            found = read(path)
+            sizes[path] = path.stat().st_size
+            try:
+                found = read(path)
+            except OSError as error:  # perhaps only for now: the committer tries it again
+                LOG.error("%s cannot be read: %s", path.name, error.strerror)
+                continue
             if found.is_torn:
                 _cut(path, found.whole_bytes)
+                sizes[path] = found.whole_bytes
             LOG.info("%s: %s bodies that the lake has yet to take", path.name, f"{len(found.bodies):,}")
             self.recovered += [body.description for body in found.bodies]
-            sizes[path] = path.stat().st_size
         return sizes
 
     def _flush_for_ever(self) -> None:

@@ -276,6 +276,36 @@ def test_a_torn_tail_is_cut_and_said(lake, empty_lake, tmp_path, caplog):
     assert booked(other) == {"read": 4, "accepted": 4, "duplicates": 0, "quarantined": 0}
 
 
+def test_a_segment_that_cannot_be_read_holds_up_no_other_and_is_taken_once_it_can(
+    lake, empty_lake, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.0)
+    with serving(lake, limits=LATER) as client:
+        client.post(crashes(0, 1))
+        (segment,) = (lake.root / SPOOL).glob("*.segment")
+        data = segment.read_bytes()
+    other = Lake(Path(shutil.copytree(empty_lake, tmp_path / "other")))
+    (other.root / SPOOL).mkdir()
+    (other.root / SPOOL / segment.name).write_bytes(data)
+    read_bytes = Path.read_bytes
+
+    def failing(path):
+        if path.name == segment.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return read_bytes(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", failing)
+        with serving(other, limits=EAGER) as client:
+            client.post(crashes(1, 1))
+            until(lambda: len(rows_of(other, "crash")) == 1)
+            until(lambda: segment.name in (client.get("/healthz").document["trouble"] or ""))
+            patch.undo()
+            until(lambda: client.get("/healthz").document["status"] == "ok")
+    assert crash_ids(other) == ["c0", "c1"]
+    assert list((other.root / SPOOL).glob("*.segment")) == []
+
+
 @pytest.mark.parametrize("found", ["by the next start", "by the collector that wrote it"])
 def test_what_was_damaged_is_kept_and_said_and_all_else_is_in_the_lake(lake, found, caplog):
     with serving(lake, limits=LATER) as client:
