@@ -7,6 +7,7 @@ import codecs
 import re
 import threading
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Self
@@ -24,6 +25,7 @@ CLIENTS_ENCODINGS = (*ENCODINGS, "deflate", "br")
 
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")  # a blank line, except the first
 _BLOCK_BYTES = 1 << 20
+_SHARE_OF_ONE = 0.5  # so that no machine locks out all others
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
 # Exceptions raised while a body is unpacked whose content is not in the encoding that it states.
@@ -33,6 +35,8 @@ DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
 class Room:
     """Memory for the bodies of all requests together. Any thread may use it.
 
+    One address gets half of it for what is still coming, or all if it may have all connections, as behind a proxy.
+
     Attributes:
         bodies: number being received.
         held_bytes: in memory.
@@ -40,52 +44,79 @@ class Room:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._share = _SHARE_OF_ONE if limits.connections_of_one < limits.connections else 1.0
         self._lock = threading.Lock()
+        self._bodies_of: Counter[str] = Counter()
+        self._coming_of: Counter[str] = Counter()  # bytes
         self.bodies = 0
         self.held_bytes = 0
 
-    def enter(self) -> Held:
+    def enter(self, sender: str) -> Held:
         """Begin a body.
 
         Raises:
-            Refusal: the most allowed are being received.
+            Refusal: the most allowed are being received, of all senders or of this one.
         """
         with self._lock:
             if self.bodies >= self._limits.bodies:
                 raise busy(f"{self.bodies:,} bodies are under way")
+            if self._bodies_of[sender] >= self._share * self._limits.bodies:
+                raise busy(f"{self._bodies_of[sender]:,} bodies from this address are under way")
             self.bodies += 1
-        return Held(self)
+            self._bodies_of[sender] += 1
+        return Held(self, sender)
 
-    def hold(self, size_bytes: int) -> None:
+    def hold(self, size_bytes: int, *, coming_from: str | None = None) -> None:
         """Take memory.
 
+        Args:
+            coming_from: the sender, who decides how long this takes; None for work on what has come.
         Raises:
-            Refusal: there is none left.
+            Refusal: there is none left, or the sender has enough.
         """
         with self._lock:
             if self.held_bytes + size_bytes > self._limits.held_bytes:
                 raise busy(f"{self.held_bytes:,} bytes of bodies are in memory")
+            if coming_from is not None:
+                if self._coming_of[coming_from] + size_bytes > self._share * self._limits.held_bytes:
+                    raise busy(f"{self._coming_of[coming_from]:,} bytes of bodies from this address are in memory")
+                self._coming_of[coming_from] += size_bytes
             self.held_bytes += size_bytes
 
-    def leave(self, held_bytes: int) -> None:
+    def leave(self, sender: str, held_bytes: int, *, came_bytes: int) -> None:
         """End a body, and release its memory."""
         with self._lock:
             self.bodies -= 1
             self.held_bytes -= held_bytes
+            self._coming_of[sender] -= came_bytes
+            self._bodies_of[sender] -= 1
+            if not self._bodies_of[sender]:
+                del self._bodies_of[sender], self._coming_of[sender]
 
 
 class Held:
     """The memory of one body; leaving the context releases it."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, sender: str) -> None:
         self._room = room
-        self._held_bytes = 0
+        self._sender = sender
+        self._held_bytes = self._came_bytes = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._room.leave(self._held_bytes)
+        self._room.leave(self._sender, self._held_bytes, came_bytes=self._came_bytes)
+
+    def coming(self, size_bytes: int) -> None:
+        """Take more for what is still coming.
+
+        Raises:
+            Refusal: there is none left, or its sender has enough.
+        """
+        self._room.hold(size_bytes, coming_from=self._sender)
+        self._held_bytes += size_bytes
+        self._came_bytes += size_bytes
 
     def more(self, size_bytes: int) -> None:
         """Take more.
@@ -109,7 +140,7 @@ async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> 
     try:
         async with asyncio.timeout_at(min(clock() + limits.stall_s, ends_at)) as limit:
             async for chunk in chunks:
-                held.more(len(chunk))
+                held.coming(len(chunk))
                 body += chunk
                 check_bytes(len(body), limits)
                 limit.reschedule(min(clock() + limits.stall_s, ends_at))

@@ -32,7 +32,8 @@ class Limits:
         connections: open at the same time; more are closed at once. An idle one stays for five seconds, so that there
             can be a thousand new senders a second.
         connections_of_one: of these, from one address or IPv6 network of 64 bits; more are closed at once. Half, so
-            that no machine locks out all others, and a proxy can serve a large fleet.
+            that no machine locks out all others, and a proxy can serve a large fleet. With fewer than ``connections``
+            it gets half of ``bodies``, and of ``held_bytes`` while they come.
     """
 
     body_bytes: int = 64 << 20

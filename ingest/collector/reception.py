@@ -19,6 +19,7 @@ from starlette.requests import Request
 from fleetcrash.errors import LakeError
 from fleetcrash.store.dumps import Dump, Dumps
 from ingest.collector import bodies
+from ingest.collector.addresses import sender_of
 from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
 from ingest.collector.credentials import token_of
@@ -102,7 +103,7 @@ class Reception:
         told = length_of(request)
         bodies.check_bytes(told, limits)
         self._parts.spool.check_room(told)
-        with self.room.enter() as held:
+        with self.room.enter(sender_of(request.client)) as held:
             body = await bodies.received(chunks, limits, held)
             began = time.perf_counter()
             if encoding != "identity":
@@ -163,8 +164,8 @@ class Reception:
         self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes], token: str | None, encoding: str
     ) -> None:
         limits = replace(self._parts.limits, body_s=self._parts.limits.stream_s)
-        with self.room.enter() as held:
-            held.more(2 * _PART_BYTES)
+        with self.room.enter(sender_of(request.client)) as held:
+            held.coming(2 * _PART_BYTES)
             stream = door.open()
             inflater = None if encoding == "identity" else Inflater()
             try:

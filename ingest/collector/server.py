@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import resource
 import socket
@@ -22,6 +21,7 @@ from fleetcrash.errors import BadArgument
 from fleetcrash.store import Lake
 from fleetcrash.store.dumps import Dumps
 from fleetcrash.store.paths import SPOOL
+from ingest.collector.addresses import sender_of
 from ingest.collector.app import application
 from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
@@ -204,17 +204,6 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _sender_of(peer: Any) -> str:
-    """The sender of a connection by its address; of IPv6 the /64 network, as a machine usually has a whole one."""
-    try:
-        address = ipaddress.ip_address(peer[0].partition("%")[0])
-    except (TypeError, IndexError, ValueError):  # no address, as with a Unix socket
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)).network_address
-    return str(address)
-
-
 class _Config(uvicorn.Config):
     """A configuration whose loop limits a TLS handshake like the headers; uvicorn leaves asyncio's default of a minute.
 
@@ -263,7 +252,7 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app = partial(with_abort, self.app, transport.abort)
-        self._from = _sender_of(transport.get_extra_info("peername"))
+        self._from = sender_of(transport.get_extra_info("peername"))
         self.open_from[self._from] += 1
         if len(self.connections) > self.most_connections or self.open_from[self._from] > self.most_of_one:
             transport.abort()

@@ -13,7 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 
 from fleetcrash.store import Lake
 from ingest.collector import bodies, server
+from ingest.collector.addresses import sender_of
 from ingest.collector.limits import Limits
-from ingest.collector.server import _sender_of, tls_of
+from ingest.collector.server import tls_of
 from ingest.collector.tokens import FILE, Tokens
 from tests.ingest.collector.conftest import NDJSON, PATIENCE_S, Client, booked, crash_ids, crashes, serving, until
 from tests.ingest.conftest import line
@@ -324,8 +325,8 @@ def test_an_answer_that_is_taken_slowly_comes_to_its_end(lake):
     ],
 )
 def test_a_machine_is_its_address_and_of_ipv6_its_network(addresses, count):
-    assert len({_sender_of((address, 1)) for address in addresses}) == count
-    assert _sender_of("") == _sender_of(None) == ""
+    assert len({sender_of((address, 1)) for address in addresses}) == count
+    assert sender_of("") == sender_of(None) == ""
 
 
 def test_headers_that_drip_are_given_up_however_lively_they_are(lake):
@@ -381,6 +382,23 @@ def test_bodies_under_way_are_bounded(lake, limits):
             plain.sendall(b" " * 990)
             assert plain.recv(12) == (b"HTTP/1.1 429" if limits.held_bytes < 1000 else b"HTTP/1.1 202")
         assert "held_bytes 0\n" in client.get("/metrics").document
+
+
+@pytest.mark.parametrize(
+    ("limits", "each"), [(Limits(bodies=4), 1), (Limits(held_bytes=2000), 300)], ids=["bodies", "bytes"]
+)
+def test_slow_bodies_of_one_address_leave_room_for_those_of_others(lake, limits, each):
+    with serving(lake, limits=limits) as client, ExitStack() as stack:
+        for count in (1, 2):
+            plain = stack.enter_context(waiting_body(client))
+            plain.sendall(b" " * each)
+            until(lambda: f"held_bytes {count * (10 + each)}\n" in client.get("/metrics").document)  # noqa: B023
+        assert (refused := client.post(LINE)).status == 429
+        assert "from this address" in refused.document["error"]["message"]
+        other = http.client.HTTPConnection("127.0.0.1", client.port, PATIENCE_S, source_address=("127.0.0.2", 0))
+        with closing(other):
+            other.request("POST", "/v1/records", LINE, NDJSON)
+            assert other.getresponse().status == 202
 
 
 def test_memory_is_counted_while_a_body_is_unpacked(lake):
