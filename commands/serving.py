@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
@@ -218,7 +219,7 @@ def monitor(chosen: argparse.Namespace) -> int:
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
     if chosen.beside is not None:
-        threading.Thread(target=_stop_with, args=(chosen.beside, stop), daemon=True).start()
+        threading.Thread(target=_end_with, args=(chosen.beside,), daemon=True).start()
     _set_with_signals(stop)
     with ExitStack() as stack:
         alerting = stack.enter_context(Following(lake.root, chosen.alerts, metrics=metrics))
@@ -351,8 +352,11 @@ def _set_with_signals(stop: threading.Event) -> None:
             signal.signal(getattr(signal, name), remembering(before))
 
 
-def _stop_with(parent: int, stop: threading.Event) -> None:
-    """Set ``stop`` when the parent process is gone, even if it was killed and could not end us."""
+def _end_with(parent: int) -> None:
+    """End as if told to when the parent process is gone, even if it was killed and could not tell us.
+
+    A look under way may last minutes, for which the port of our metrics would be taken when the parent starts anew.
+    """
     while os.getppid() == parent:
-        stop.wait(_GLANCE_S)
-    stop.set()
+        time.sleep(_GLANCE_S)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -6,8 +6,9 @@ import argparse
 import os
 import re
 import socket
+import subprocess
 import sys
-import threading
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,23 @@ from commands import serving
 from fleetcrash.store import Lake
 from monitor.children import ChildEnded, Children
 
+ROOT = Path(serving.__file__).parents[1]
+PATIENCE_S = 30.0
 
-def test_a_monitor_ends_with_the_process_that_started_it():
-    stop = threading.Event()
-    serving._stop_with(os.getppid() + 1, stop)
-    assert stop.is_set()
+
+def test_a_monitor_ends_with_the_process_that_started_it_even_in_the_middle_of_a_look():
+    looks = (
+        "import sys, threading, time; from commands.serving import _end_with; "
+        "threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start(); "
+        "print('looks', flush=True); time.sleep(600)"
+    )
+    serves = "import os, subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1], str(os.getpid())])"
+    command = [sys.executable, "-c", serves, looks]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "looks\n"
+        server.kill()
+        assert server.communicate(timeout=PATIENCE_S)[0] == ""  # nobody has it open any more
 
 
 @pytest.mark.parametrize(
