@@ -1,4 +1,4 @@
-"""Dates of Windows in the format of the user's country, which is unknown.
+"""Dates of Windows in the format of the user's country, which is unknown, and whose weekday may precede them.
 
 If it is uncertain which number is the day, the date is dropped: some thirty countries differ from the United States
 only in that. Seconds and a zone may be missing; a time without a zone is taken for UTC.
@@ -17,7 +17,7 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3}(Z|[+-]
 _JSONS = re.compile(r"\\?/Date\((?P<ms>\d{1,15})(?:[+-]\d{4})?\)\\?/")  # of Windows' own writer of JSON
 _WMIS = re.compile(r"(?P<date>\d{8})(?P<time>\d{6})\.(?P<part>\d{6})(?P<sign>[+-])(?P<minutes>\d{3})")
 _LOCAL = re.compile(
-    r"(?P<date>\d{1,4}(?P<mark>[./-]) ?\d{1,2}(?P=mark) ?\d{1,4}\.?)[, T]{1,3}"
+    r"(?:[^\W\d_]{1,9}[.,]? )?(?P<date>\d{1,4}(?P<mark>[./-]) ?\d{1,2}(?P=mark) ?\d{1,4}\.?)[, T]{1,3}"
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
     r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 )
@@ -26,6 +26,7 @@ SYSLOG = re.compile(  # before an event that was sent on
     r"(?!Faulting |The )(?P<host>[\w.-]{1,255}) "
 )
 _NUMBER = re.compile(r"\d+")
+_CENTURY = 2000  # of years of two digits, which stand last
 _AHEAD = timedelta(days=2)  # how far a date may be after its upper bound, because of zones and clocks
 
 
@@ -64,7 +65,7 @@ def days_first(dates: Iterable[str]) -> bool | None:
 
 
 def local_time(said: str, *, day_first: bool | None, after: datetime | None, before: datetime) -> str | None:
-    """``7/19/2024 4:10:02 AM``, ``19.07.2024 04:10:02``, ``2024/7/19 4:10:02``; None if it is ambiguous.
+    """``7/19/2024 4:10:02 AM``, ``Fr 19.07.24 04:10:02``, ``2024/7/19 4:10:02``; None if it is ambiguous.
 
     Args:
         day_first: whether the day precedes the month, if other dates show it.
@@ -89,7 +90,7 @@ def local_time(said: str, *, day_first: bool | None, after: datetime | None, bef
 
 def _numbers(found: re.Match[str]) -> tuple[int, int, int]:
     one, other, last = map(int, _NUMBER.findall(found["date"]))
-    return one, other, last
+    return one, other, last + _CENTURY if one <= 31 and last < 100 else last
 
 
 def _at(found: re.Match[str], year: int, month: int, day: int) -> datetime | None:
