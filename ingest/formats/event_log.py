@@ -18,12 +18,15 @@ from zlib import crc32
 
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
+from ingest.formats.event_dates import days_first
+from ingest.formats.event_text import blocks_in, dated, event_in
 from ingest.formats.format import HEAD_BYTES, Head, Log, until_broken
 from ingest.formats.lines import texts_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
 _MOST_BYTES = 4 << 30  # the largest size of a classic log of Windows
 _LONGEST_EVENT = 1 << 20  # characters; Windows allows 64 KiB of data
+_MOST_BESIDE = 1 << 20  # characters
 _RECORDS_AT_ONCE = 1000
 
 _MAGIC = b"ElfFile\0"
@@ -35,6 +38,7 @@ _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
+_HEADER = frozenset(["provider", "number", "at"])
 _ENCLOSED = {"<Provider": "<Event><Provider ", "</EventData>": f"</EventData>{_EVENT_END}"}
 _XML_SURE = re.compile(r"<Event(?:\s[^<>]{0,500})?>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
 _BARE_SURE = re.compile(
@@ -66,7 +70,29 @@ class _Damage:
             raise Unfit("bad_event_log", f"{self._parts} parts of the event log cannot be read, first: {self._first}")
 
 
-def _read(texts: Iterable[str], told: Told, damage: _Damage) -> Iterator[Records]:
+class _Beside:
+    """The text beside events, in which people may have left out the element of some."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._size = 0
+
+    def add(self, said: str, *, is_last: bool = False) -> None:
+        """Add what stands before the element of an event, or behind the last one."""
+        if self._size < _MOST_BESIDE and said.strip():
+            self._texts.append(f"{said}\n{_EVENT_END}\n" if not is_last else said)
+            self._size += len(said)
+
+    def events(self, told: Told) -> list[Event]:
+        """The events with a header that no element follows."""
+        lines = "".join(self._texts)[:_MOST_BESIDE].splitlines()
+        blocks = [block for block in blocks_in(iter(lines)) if _EVENT_END not in block.lines]
+        found = [(block, event_in(block)) for block in blocks if len(_HEADER & block.told.keys()) > 1]
+        day_first = days_first(block.told.get("at", "") for block in blocks)
+        return [dated(block, event, told.at, day_first) for block, event in found if event is not None]
+
+
+def _read(texts: Iterable[str], told: Told, damage: _Damage, beside: _Beside | None = None) -> Iterator[Records]:
     """The crashes in events, given as the text of each element."""
     crashes = Crashes(told)
     for xml in texts:
@@ -75,6 +101,8 @@ def _read(texts: Iterable[str], told: Told, damage: _Damage) -> Iterator[Records
             crashes.add(event)
             if crashes.records.read >= _RECORDS_AT_ONCE:
                 yield crashes.taken()
+    for event in beside.events(told) if beside else ():
+        crashes.add(event)
     crashes.end()
     yield crashes.taken()
     damage.check()
@@ -164,11 +192,11 @@ def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
 
 
 def _read_xml(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    damage = _Damage()
-    yield from _read(_of_xml(texts_in(until_broken(blocks)), damage), told, damage)
+    damage, beside = _Damage(), _Beside()
+    yield from _read(_of_xml(texts_in(until_broken(blocks)), damage, beside), told, damage, beside)
 
 
-def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
+def _of_xml(texts: Iterable[str], damage: _Damage, beside: _Beside | None = None) -> Iterator[str]:
     """The events within a text, each from its own start: text before it, such as a DOCTYPE, is not parsed."""
     rest = ""
     for part in texts:
@@ -176,12 +204,16 @@ def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
         for one in whole:
             starts = [start.start() for start in _EVENT.finditer(one)]
             if starts:  # a truncated event may precede an intact one
+                if beside is not None:
+                    beside.add(one[: starts[0]])
                 yield one[starts[-1] :] + _EVENT_END
         if len(rest) > _LONGEST_EVENT:
             rest = rest[-10:]
             damage.add(f"an event has more than {_LONGEST_EVENT:,} characters")
     if _EVENT.search(rest):
         damage.add("its last event has no end")
+    elif beside is not None:
+        beside.add(rest, is_last=True)
 
 
 def _is_xml(head: Head) -> bool:

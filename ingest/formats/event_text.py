@@ -209,7 +209,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
                 yield crashes.taken()
         held.clear()
 
-    for block in _blocks(text_lines_in(blocks, _LONGEST_LINE)):
+    for block in blocks_in(text_lines_in(blocks, _LONGEST_LINE)):
         if (event := event_in(block)) is not None:
             held.append((block, event))
         if len(held) >= _MOST_EVENTS:
@@ -219,7 +219,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     yield crashes.taken()
 
 
-def _blocks(lines: Iterator[str]) -> Iterator[Block]:
+def blocks_in(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = Block()
     for marked, sent in chain.from_iterable(map(_unfolded, lines)):

@@ -449,6 +449,21 @@ def test_events_that_were_copied_stand_among_text():
     assert not EVENT_LOG_XML.recognises(head(('{"raw": "' + event + '"}').encode()))
 
 
+def test_of_some_events_people_may_have_kept_the_description_alone():
+    def described(said: str, provider: str, number: int, at: str) -> str:
+        header = f"Log Name:      System\nSource:        {provider}\nDate:          {at}\nEvent ID:      {number}\n"
+        return f"{header}Computer:      PC-1.example.org\nDescription:\n{said}\n"
+
+    power_41 = described("It lost its power.", "Microsoft-Windows-Kernel-Power", 41, "7/19/2024 2:10:02 AM")
+    whole = described("It broke.", "Application Error", 1000, "7/19/2024 4:10:02 AM") + f"Event Xml:\n{error().xml()}\n"
+    for said in (power_41 + whole, whole + power_41, f"{whole}{power_41}Event Xml:\n{NOTHING.xml()}\n{power_41}"):
+        found = crashes_of(EVENT_LOG_XML, said.encode())
+        assert sorted(one["code"] for one in found) == ["0xc0000005", "KERNEL_POWER_41"]
+        assert [one["occurred_at"] for one in found if one["domain"] == "kernel"] == ["2024-07-19T02:10:02Z"]
+    assert len(crashes_of(EVENT_LOG_XML, whole.encode())) == 1
+    assert crashes_of(EVENT_LOG_XML, f"{power_41}Event Xml:\n{NOTHING.xml()}".encode()) == []
+
+
 def test_events_that_a_page_escapes():
     event = error("a & b.exe").xml()
     for text in (
