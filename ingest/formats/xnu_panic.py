@@ -89,6 +89,7 @@ _FIELDS = {
     "kernel": r"(?:Kernel version:\s{0,4})?Darwin Kernel [Vv]ersion (?P<said>\d[\d.]{0,20})",
 }
 _OF_PANIC = {name: re.compile(rf"^[ \t]{{0,16}}{pattern}", re.MULTILINE) for name, pattern in _FIELDS.items()}
+_CLOCK_IS_SET = datetime(2001, 3, 24, tzinfo=UTC)  # as there was no such kernel before
 _HOST = re.compile(r"^[ \t]{0,16}(?:Anonymous UUID|CrashReporter Key): {1,20}(\S{1,128})\s*$", re.MULTILINE)
 _WRITTEN = re.compile(r"^[ \t]{0,16}[A-Z][a-z]{2} ([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\s*$", re.MULTILINE)
 
@@ -334,13 +335,13 @@ def _beside(told: Mapping[str, str]) -> dict[str, Any]:
     now, booted = _instant(told.get("now")), _instant(told.get("booted"))
     return {
         "os_build": told.get("build"),
-        "occurred_at": time_text(now) if now else None,
+        "occurred_at": time_text(now) if now and now >= _CLOCK_IS_SET else None,
         "uptime_s": _uptime_s(told.get("uptime_ns"), booted, now),
     }
 
 
 def _instant(said: str | None) -> datetime | None:
-    """A time of the kernel: seconds since 1970 and microseconds; None if the clock was not set."""
+    """A time of the kernel: seconds since 1970 and microseconds; None if it is not told."""
     seconds, micros = (int(one, 16) for one in said.split()) if said else (0, 0)
     try:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, microseconds=micros) if seconds else None

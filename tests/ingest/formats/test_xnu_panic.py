@@ -212,6 +212,12 @@ def test_where_all_extensions_are_apples_the_place_of_the_fault_is():
     assert family(record) == "darwin | memory | com.apple.iokit.iousbfoo"
 
 
+def test_a_clock_that_was_not_set_tells_no_time():
+    said = SILICON.replace("0x683d7ea1", "0x00000258").replace("0x683d7a48", "0x00000000")
+    (found,) = crashes_of(XNU_PANIC, said.encode())
+    assert (found["occurred_at"], found["time_quality"]) == ("2026-11-25T12:00:00Z", "log"), "those of the file"
+
+
 def test_a_panic_of_apple_silicon():
     record = crash(SILICON)
     assert (record["occurred_at"], record.get("time_quality")) == ("2025-06-02T10:36:17.420034Z", None)
