@@ -43,7 +43,10 @@ _OF_PROCESSES = re.compile(  # with the writer after the message
     r"[VDIWEFA]\(\s{0,6}(?P<pid>\d{1,7})\) (?P<said>.*?) {2}\((?P<tag>[^()]{1,60}?)\s{0,40}\)"
 )
 _OF_FLUTTER = re.compile(r"\[(?: {1,6}\+ ?\d{1,6} ms| {8})\] ")  # what it writes before each line of the log
-_WRITERS = ("DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
+_UNITYS = "CRASH"  # the tag of what games of Unity print before debuggerd does, which may tell it again
+_WRITERS = (
+    "DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc", _UNITYS,
+)  # fmt: skip
 _BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
 _STARS = "*** *** *** *** *** ***"
 
@@ -153,11 +156,13 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         header = None if found else header
         found = found or header
         block = under_way.get(writer)
-        if fatal := _FATAL.match(said):
+        if (fatal := _FATAL.match(said)) and not _is_told(under_way.get(_UNITYS), fatal["tid"]):
             _add_thread(dying, fatal, Block(*_stamp(found, told), [said], pid=fatal["pid"] or _pid_of(found)))
         elif said.startswith(_NOT_FIRST) and dying:  # about the thread of the last message
             dying.popitem()
         dead = _taken(dying, process) if (process := _PROCESS.match(said)) else None
+        if process and writer != _UNITYS and _is_told(under_way.get(_UNITYS), process["tid"]):
+            del under_way[_UNITYS]
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
@@ -184,6 +189,12 @@ def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
     others = [tid for tid, other in dying.items() if other.pid == process["pid"]]
     found = [dying.pop(tid) for tid in others]
     return dead or next(iter(found), None)
+
+
+def _is_told(block: Block | None, tid: str) -> bool:
+    """Whether a block is of a thread."""
+    process = _first(_PROCESS, block.lines) if block else None
+    return process is not None and process["tid"] == tid
 
 
 def _writer_of(found: re.Match[str]) -> str:
@@ -239,8 +250,10 @@ def add_native(records: Records, block: Block) -> None:
     """Add the crash in a block of debuggerd, unless the dump was requested by somebody."""
     process = _first(_PROCESS, block.lines)
     signal = _first(_SIGNAL, block.lines) or block.fatal  # the log may be filtered
-    if process is None or signal is None:  # a requested stack
+    is_of_store = process is not None and process["pid"] == "0"  # Google's, which tells neither it nor the signal
+    if process is None or not (signal or is_of_store):  # a requested stack
         return
+    code = text(signal["name"]) if signal else None
     values = {found["name"]: found["value"] for line in block.lines if (found := _VALUE.fullmatch(line.strip()))}
     said_at = values.get("Timestamp") or values.get("Crash time", "")  # of a program that makes its own tombstones
     build = _first(FINGERPRINT, block.lines)
@@ -257,15 +270,15 @@ def add_native(records: Records, block: Block) -> None:
         os_version=text(build["version"]) if build else None,
         os_build=text(build["build"]) if build else None,
         domain="user",
-        code=text(signal["name"]),
-        **at_fault(frames, code=text(signal["name"])),
+        code=code,
+        **at_fault(frames, code=code),
         frames=frames,
         tags={
             "process": process["process"],
             "thread": process["thread"],
             "pid": process["pid"],
-            "signal_code": signal["code"],
-            "address": signal.groupdict().get("addr"),
+            "signal_code": signal["code"] if signal else None,
+            "address": signal.groupdict().get("addr") if signal else None,
             "message": values.get("Abort message") or values.get("Cause"),
             "abi": values.get("ABI"),
             "model": build["device"] if build else None,

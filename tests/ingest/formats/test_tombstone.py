@@ -252,6 +252,40 @@ def test_threads_of_one_process_that_die_together_are_one_crash(form):
     assert len(crashes_of(FORMAT, (both + other).encode())) == 2
 
 
+def test_games_of_unity_tell_it_before_debuggerd_does():
+    unitys = TOMBSTONE.partition("\n--- ---")[0].replace("Cmdline: com.acme.relay --password=geheim\n", "")
+    alone = record(threadtime(unitys, "CRASH"))
+    assert (alone["code"], alone["module"]) == ("SIGSEGV", record(TOMBSTONE)["module"])
+    fatal = threadtime(FATAL.format(4330), "libc")
+    assert record(threadtime(unitys, "CRASH") + fatal) == alone
+    both = threadtime(unitys, "CRASH") + fatal + threadtime(TOMBSTONE, "DEBUG")
+    assert record(both) == record(TOMBSTONE)
+    other = threadtime(TOMBSTONE.replace("4330", "4331"), "DEBUG")
+    assert len(crashes_of(FORMAT, (threadtime(unitys, "CRASH") + other).encode())) == 2
+
+
+def test_googles_store_tells_neither_the_process_nor_the_signal():
+    stack = TOMBSTONE[TOMBSTONE.index("backtrace:") :].partition("\n\n")[0]
+    said = f"{'*** ' * 16}\npid: 0, tid: 0 >>> com.acme.relay <<<\n\n{stack}\n"
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found.get("code"), found["tags"]["process"], len(found["frames"])) == (None, "com.acme.relay", 4)
+    assert crashes_of(FORMAT, said.replace("pid: 0", "pid: 7").encode()) == [], "that was asked for"
+
+
+def test_the_runtime_of_older_systems_is_not_blamed():
+    said = """\
+pid: 4242, tid: 4242, name: relay  >>> com.example.relay <<<
+signal 6 (SIGABRT), code -6 (SI_TKILL), fault addr --------
+backtrace:
+      #00 pc 000221ec  /system/lib/libc.so (tgkill+12)
+      #01 pc 00021aa0  /system/lib/libc.so (abort+4)
+      #02 pc 00046dbb  /system/lib/libdvm.so (dvmAbort+78)
+      #03 pc 0004b6ab  /data/app-lib/com.example.relay/librelay.so (relay_push+20)
+"""
+    assert record(said)["module"] == "librelay.so"
+
+
 def test_a_thread_that_says_it_was_not_the_first_is_none():
     later = "Another thread contacted debuggerd first; not contacting debuggerd."
     said = f"--------- libc (1236):\n{FATAL.format(4330)}\n{FATAL.format(4331)}\n{later}\n"
