@@ -24,6 +24,7 @@ from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
 from ingest.formats.fuzz_reports import FUZZ_REPORTS
 from ingest.formats.game_engines import GAME_ENGINES
+from ingest.formats.grapheneos import GRAPHENEOS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -90,6 +91,7 @@ FORMATS: tuple[Document | Log, ...] = (
     XNU_PANIC,
     COREDUMPCTL,
     ANDROID_REPORTS,
+    GRAPHENEOS,
     TOMBSTONE,
     HS_ERR,
     JAVACORE,

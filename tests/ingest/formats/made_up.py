@@ -24,6 +24,7 @@ from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
 from ingest.formats.fuzz_reports import FUZZ_REPORTS
 from ingest.formats.game_engines import GAME_ENGINES
+from ingest.formats.grapheneos import GRAPHENEOS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -76,6 +77,7 @@ from tests.ingest.formats import (
     test_event_text,
     test_fuzz_reports,
     test_game_engines,
+    test_grapheneos,
     test_javacore,
     test_journal_json,
     test_jvm,
@@ -199,6 +201,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "traces": test_android_reports.TRACES.encode(),
         "entry": (test_android_reports.FIELDS + test_android_reports.THROWN).encode(),
     },
+    GRAPHENEOS: {"native": test_grapheneos.NATIVE.encode(), "java": test_grapheneos.JAVA.encode()},
     TOMBSTONE: {
         "tombstone": test_tombstone.TOMBSTONE.encode(),
         "java": test_tombstone.threadtime(test_tombstone.JAVA, "AndroidRuntime").encode(),
