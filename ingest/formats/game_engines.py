@@ -24,9 +24,11 @@ _UNTIL_STACK = 12  # lines between what happened and the first step
 _LEAST_MODULES = 3
 _MOST_IMAGES = 2000
 
-_PREFIX = re.compile(  # of a line of Unreal's log
-    r"(?:\[(?P<date>\d{4}\.\d\d\.\d\d)-(?P<time>\d\d\.\d\d\.\d\d):(?P<part>\d{3})\]\[[ \d]{1,4}\])?"
-    r"(?:Log\w{1,40}: ?(?:(?:Error|Fatal|Critical): ?)?)?"
+_STAMP = r"(?:\[(?P<date>\d{4}\.\d\d\.\d\d)-(?P<time>\d\d\.\d\d\.\d\d):(?P<part>\d{3})\]\[[ \d]{1,4}\])?"
+_PREFIX = re.compile(rf"{_STAMP}(?:Log\w{{1,40}}: ?(?:(?:Error|Fatal|Critical): ?)?)?")  # of a line of Unreal's log
+_RELAYED = re.compile(  # by its editor, of a program that it runs; what it packages it may tell twice
+    rf"{_STAMP}(?:UATHelper|PackagingResults|LogPlayLevel): {{0,4}}"
+    r"(?:[\w ]{1,30} \([\w -]{1,20}(?:\([\w-]{1,10}\))?\): {0,4})?(?:Error: ?)?"
 )
 _BEGUN = re.compile(r"=== Critical error: ===|Fatal error!")
 _EXCEPTION = re.compile(
@@ -88,6 +90,7 @@ class _Crash:
     exe: str | None = None
     os_version: str | None = None
     of_unity: bool = False
+    is_relayed: bool = False
     in_stack: bool = False
     is_told: bool = False
     is_open: bool = True
@@ -116,7 +119,11 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    relayed: list[str] = []  # the addresses of the stack of the last crash
     for crash in _crashes(text_lines_in(blocks, _LONGEST_LINE)):
+        if crash.is_relayed and crash.addresses and crash.addresses == relayed:
+            continue
+        relayed = crash.addresses
         records = Records(told)
         _add(records, crash)
         yield records
@@ -125,17 +132,21 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 def _crashes(lines: Iterator[str]) -> Iterator[_Crash]:
     crash: _Crash | None = None
     for raw in lines:
-        prefix = _PREFIX.match(raw[:_LONGEST_LINE])
-        line = (raw[prefix.end() : _LONGEST_LINE] if prefix else raw).strip(" \t`\r")
+        relayed = _RELAYED.match(raw[:_LONGEST_LINE])
+        said = raw[relayed.end() if relayed else 0 : _LONGEST_LINE]
+        prefix = _PREFIX.match(said)
+        stamp = relayed if relayed and not (prefix and prefix["date"]) else prefix
+        line = (said[prefix.end() :] if prefix else said).strip(" \t`\r")
         begun = _begun(line, crash)
         if begun is not None:
             if crash is not None and crash.is_told:
                 yield crash
             crash = begun
+            crash.is_relayed = relayed is not None
             if _ASSERTED.fullmatch(line) and not begun.is_told:
                 _feed(crash, line)  # as its reporter shows it
-            if prefix and prefix["date"]:
-                crash.at = f"{prefix['date'].replace('.', '-')}T{prefix['time'].replace('.', ':')}.{prefix['part']}Z"
+            if stamp and stamp["date"]:
+                crash.at = f"{stamp['date'].replace('.', '-')}T{stamp['time'].replace('.', ':')}.{stamp['part']}Z"
         elif crash is not None and line:
             (_feed_of_unity if crash.of_unity else _feed)(crash, line)
         elif crash is not None and crash.frames and not crash.of_unity:

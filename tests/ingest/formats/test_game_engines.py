@@ -127,6 +127,27 @@ def test_an_exception_in_unreals_log():
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "keeps_stamp"),
+    [
+        ("UATHelper: Packaging (Windows (64-bit)):   ", True),
+        ("LogPlayLevel: Error: ", True),
+        ("PackagingResults: Error: ", False),
+        (f"{STAMP}UATHelper: Cooking (Windows):   ", False),
+    ],
+)
+def test_an_editor_relays_what_it_runs(before, keeps_stamp):
+    lines = UNREAL.splitlines() if keeps_stamp else [line.replace(STAMP, "") for line in UNREAL.splitlines()]
+    said = "".join(f"{before}{line}\n" for line in lines)
+    assert FORMAT.recognises(head(said.encode()))
+    whole, found = record(UNREAL), record(said)
+    assert (found["code"], found["module"], found["frames"]) == (whole["code"], whole["module"], whole["frames"])
+    assert (found["occurred_at"] == whole["occurred_at"]) == (keeps_stamp or STAMP in before)
+    again = "".join(f"PackagingResults: Error: {line}\n" for line in lines)
+    assert record(said + again)["crash_id"] == found["crash_id"], "it tells it twice"
+    assert len(crashes_of(FORMAT, (said + again.replace("0x00007ff6", "0x00007ff7")).encode())) == 2
+
+
 def test_an_assertion_is_told_by_its_expression():
     found = record(ASSERTED)
     assert (found["code"], found["os_type"]) == ("Assertion failed: Index >= 0", "windows")
