@@ -56,6 +56,7 @@ class Walked:
 
     Attributes:
         code: the reason of the crash, as it came. system, system_version: likewise.
+        has_crashed: whether it is a crash though its reason is not told.
         versions: of modules, by file.
         identity: distinguishes the crash from others of its host.
     """
@@ -69,14 +70,15 @@ class Walked:
     tags: Mapping[str, Any]
     crash_id: str | None = None
     occurred_at: str | None = None
+    has_crashed: bool = False
 
 
 def add(records: Records, walked: Walked) -> None:
     """Add the crash in a stackwalker's report, if it is one."""
     code = _code(walked.code)
-    if code is None or code.lower() in _NO_CRASH:
+    if not (code or walked.has_crashed) or (code and code.lower() in _NO_CRASH):
         return
-    system = os_type(walked.system) or next((one for start, one in _BY_CODE if code.startswith(start)), None)
+    system = os_type(walked.system) or next((one for start, one in _BY_CODE if code and code.startswith(start)), None)
     version, build = _versions(system, walked.system_version or "")
     place = at_fault(walked.frames, code=code)
     host_id = records.host_id(())

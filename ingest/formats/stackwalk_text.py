@@ -17,6 +17,13 @@ _PIPED = re.compile(r"^OS\|[^|\n]{0,100}\|[^|\n]{0,400}\nCPU\|", re.MULTILINE)
 
 _REASON = re.compile(r"^Crash reason: {1,4}\S[^\n]{0,200}\nCrash address: ", re.MULTILINE)
 
+_THREAD_ALONE = re.compile(  # of which people kept nothing else
+    r"^Thread \d{1,9}(?: [^\n]{0,200})? \(crashed\)[^\n]{0,100}\n {1,4}0  \S[^\n]{0,4000}\n"
+    r"(?: {2,8}\w{2,4} = 0x[^\n]{1,200}\n){1,80} {2,8}Found by: given as instruction pointer",
+    re.MULTILINE,
+)
+_OF_SYSTEMS = ((".dll", "windows"), (".exe", "windows"), (".dylib", "darwin"), (".so", "linux"))
+
 _NEXT = re.compile(r"^(?=Operating system: |OS\|)", re.MULTILINE)
 
 _THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?(?:\s{2,80}.*)?")
@@ -37,7 +44,9 @@ _LOADED = re.compile(
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
     if "Operating system: " not in said and "OS|" not in said:  # whose start people left out
-        return "Crash reason: " in said and "(crashed)" in said and _REASON.search(said) is not None
+        if "(crashed)" not in said:
+            return False
+        return any(known.search(said) for known in (_REASON, _THREAD_ALONE))
     return _PRINTED.search(said) is not None or _PIPED.search(said) is not None
 
 
@@ -47,6 +56,8 @@ def _read(data: bytes, told: Told) -> Records:
     before, *parts = _NEXT.split("\n".join(decoded(data).splitlines()))
     parts = parts or [before[found.start() :] for found in _REASON.finditer(before)][:1]
     walked = [found for part in parts if (found := _walked(part)) is not None]
+    if not parts and (alone := _THREAD_ALONE.search(before)):
+        walked.append(_of_thread([line[:_LONGEST_LINE] for line in before[alone.start() :].split("\n")]))
     if not walked:
         raise Unfit("bad_stackwalk", "The output of minidump-stackwalk ends before it says why the process ended")
     for one in walked:
@@ -86,6 +97,17 @@ def _printed(lines: Sequence[str]) -> Walked | None:
             "cpu": _value(lines, at.get("CPU")),
         },
     )
+
+
+def _of_thread(lines: Sequence[str]) -> Walked:
+    """The thread that crashed, without the reason and the system, which is known by the names of its files."""
+    head, own = _THREAD.fullmatch(lines[0].rstrip()), _until_blank(lines[1:])
+    frames = _frames(own, {})[:MOST_FRAMES]
+    names = [(frame.module or "").lower() for frame in frames]
+    system = next((one for end, one in _OF_SYSTEMS if any(name.endswith(end) for name in names)), None)
+    identity = [line.strip() for line in own]
+    tags = {"thread": head["name"] if head else None}
+    return Walked(None, system, None, frames, {}, identity, tags, has_crashed=True)
 
 
 def _value(lines: Sequence[str], at: int | None) -> str | None:

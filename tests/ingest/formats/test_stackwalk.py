@@ -287,6 +287,18 @@ def test_text_whose_start_people_left_out():
     assert (found["os_type"], found["code"], found["frames"]) == ("linux", whole["code"], whole["frames"])
 
 
+def test_of_a_text_people_may_keep_the_thread_that_crashed_alone():
+    said = "Where it broke:\n\n" + PRINTED[PRINTED.index("Thread 0 worker") :].partition("\n\n")[0]
+    assert TEXT.recognises(head(said.encode()))
+    whole, found = printed(PRINTED), printed(said)
+    assert (found["os_type"], found.get("code"), found["tags"]["thread"]) == ("linux", None, "worker")
+    assert [one.get("function") for one in found["frames"]] == [one.get("function") for one in whole["frames"]]
+    assert printed(said.replace("librelay.so", "relay.dll"))["os_type"] == "windows"
+    assert "os_type" not in printed(said.replace("librelay.so", "librelay")), "which it does not tell"
+    for other in (said.replace("(crashed)", ""), said.partition("    rax")[0]):
+        assert not TEXT.recognises(head(other.encode()))
+
+
 def test_text_without_a_crash():
     no_crash = PRINTED.partition("Crash reason")[0] + "No crash\nProcess uptime: 3 seconds\n"
     assert crashes_of(TEXT, no_crash.encode()) == []
