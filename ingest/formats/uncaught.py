@@ -30,7 +30,7 @@ _NET = re.compile(
     rf"\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
 )
 _MONO = re.compile(rf"\[ERROR\] FATAL UNHANDLED EXCEPTION: {{0,3}}(?P<name>{_NAME})(?:: .*)?")
-_NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|0x[0-9A-F]{{8}})\b")
+_NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|The RW block|0x[0-9A-F]{{8}})\b")
 _NET_ITSELF = re.compile(
     rf"(?P<what>Stack overflow|Process terminated|Fatal error(?=\.(?:$| {_NET_REASON.pattern})))\.(?: (?P<said>.*))?"
 )

@@ -114,6 +114,7 @@ Fatal error.
 Internal CLR error. (0x80131506)
    at Acme.Relay.Queue.Push(System.String)
 """
+NET_UNMAPPED = NET_BROKEN.replace("\nInternal CLR error. (0x80131506)", " The RW block to unmap was not found")
 NET_OVERFLOW = """\
 Stack overflow.
 Repeated 12046 times:
@@ -204,6 +205,7 @@ EACH = {
     "threads": (THREADS, "SIGSEGV", "push"),
     "fault of net": (NET_FAULT, "System.AccessViolationException", "Push"),
     "broken net": (NET_BROKEN, "Internal CLR error", "Push"),
+    "unmapped net": (NET_UNMAPPED, "The RW block", "Push"),
     "overflow of net": (NET_OVERFLOW, "Stack overflow", "Walk"),
     "ended net": (NET_ENDED, "Process terminated", "FailFast"),
     "assertion of net": (NET_ASSERTION, "Assertion failed", "Check"),
