@@ -102,7 +102,9 @@ class _Described:
                 self.node = self.node or (None if value == _NOWHERE else value.partition("/")[0])
             elif name in ("Container ID", "Image") and self.named and len(self.containers) < _MOST_CONTAINERS:
                 self._of_container(name, value)
-            elif name in _STATES and self.containers:
+            elif name in _STATES:
+                if not self.containers:  # whose name people cut off
+                    self.containers.append({"name": self.named})
                 ended: dict[str, Any] | None = {} if value == "Terminated" else None
                 self.containers[-1][_STATES[name]] = {"terminated": ended}
                 self.state = ended

@@ -127,6 +127,16 @@ def test_a_page_may_have_lost_the_blanks():
     assert (crash["code"], crash["module"], crash["host_id"]) == ("SIGSEGV", "relay", "node-3")
 
 
+def test_the_states_of_a_container_tell_it_without_its_name():
+    (whole,) = crashes_of(FORMAT, DESCRIBED.encode())
+    said = DESCRIBED[DESCRIBED.index("    State:") : DESCRIBED.index("    Environment:")]
+    assert FORMAT.recognises(head(said.encode()))
+    (found,) = crashes_of(FORMAT, said.encode())
+    assert (found["code"], found["occurred_at"]) == (whole["code"], whole["occurred_at"])
+    assert "module" not in found
+    assert crashes_of(FORMAT, said.replace("139", "137").encode()) == []
+
+
 def test_pods_one_behind_the_other_are_apart():
     other = DESCRIBED.replace("relay-7", "relay-8").replace("node-3/10.0.0.3", "<none>").replace("139", "3221225477")
     first, then = crashes_of(FORMAT, (DESCRIBED + "\n\n" + other).encode())
