@@ -18,6 +18,7 @@ _JSONS = re.compile(r"\\?/Date\((?P<ms>\d{1,15})(?:[+-]\d{4})?\)\\?/")  # of Win
 _WMIS = re.compile(r"(?P<date>\d{8})(?P<time>\d{6})\.(?P<part>\d{6})(?P<sign>[+-])(?P<minutes>\d{3})")
 _LOCAL = re.compile(
     r"(?:[^\W\d_]{1,9}[.,]? )?(?P<date>\d{1,4}(?P<mark>[./-]) ?\d{1,2}(?P=mark) ?\d{1,4}\.?)[, T]{1,3}"
+    r"(?:(?P<early>上午|午前|오전)|(?P<late>下午|午後|오후))?\s?"
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
     r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 )
@@ -94,8 +95,8 @@ def _numbers(found: re.Match[str]) -> tuple[int, int, int]:
 
 
 def _at(found: re.Match[str], year: int, month: int, day: int) -> datetime | None:
-    hour, half = int(found["hour"]), (found["half"] or "").lower()
-    if half:
+    hour, half = int(found["hour"]), "p" if found["late"] else "a" if found["early"] else (found["half"] or "").lower()
+    if half and hour <= 12:
         hour = hour % 12 + (12 if half == "p" else 0)
     try:
         return datetime(year, month, day, hour, int(found["minute"]), int(found["second"] or 0), tzinfo=UTC)

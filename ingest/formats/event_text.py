@@ -7,7 +7,7 @@ are used that have the same place in every language. ``windows_events`` decides 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -16,6 +16,7 @@ from ingest.formats import splunk
 from ingest.formats.crashes import Records, Told, whole
 from ingest.formats.dates import date_in_words, time_of_filetime
 from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_event
+from ingest.formats.event_labels import LABELS
 from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
 from ingest.formats.wer import KINDS
@@ -26,26 +27,6 @@ _MOST_LINES = 400  # of one event
 _MOST_EVENTS = 20_000  # kept until a date shows which of its numbers is the day
 _RECORDS_AT_ONCE = 1000
 
-_LABELS: Mapping[str, str] = {
-    label: role
-    for role, labels in {
-        "log": "log name|protokollname|nom du journal|nombre de registro|nome registro|nome do log|имя журнала"
-        "|ログの名前|日志名称|nazwa dziennika|logname|event type|index|entrytype|logboeknaam",
-        "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron"
-        "|sourcename|provider",
-        "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated|event time",
-        "time": "time",  # in Windows XP, beside the date
-        "number": "event id|eventid|ereignis-id|id de l’événement|id de l'événement|id. del evento|id evento"
-        "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id"
-        "|eventidentifier",
-        "id": "id|instanceid",
-        "host": "computer|ordinateur|equipo|computador|компьютер|コンピューター|计算机|komputer|machinename"
-        "|computername",
-        "said": "description|beschreibung|descripción|descrizione|descrição|описание|説明|描述|opis|beschrijving"
-        "|message",
-    }.items()
-    for label in labels.split("|")
-}
 _FIRST = ("log", "provider", "at", "number")  # an event has one of each
 _EVENT = re.compile(r"Event\[\d{1,9}\]:?")
 _LABELLED = re.compile(r"\s{0,4}(?P<label>[^\s:：][^:：]{0,30}?)\s{0,30}[:：](?P<value>.*)")
@@ -137,9 +118,10 @@ _FRIENDLY = re.compile(r"\s{1,12}(?P<mark>\[ )?(?P<label>SystemTime|Computer)\]?
 _FRIENDLY_ROLES = {"SystemTime": "at", "Computer": "host"}
 _MARK_OF_BOLD = "**"
 _LEAST_OF_POWER = 3  # values
+_LEAST_OF_REPORT = 10
 
 _SURE_PROVIDER = re.compile(
-    rf"^\s{{0,4}}[^\s:：][^:：\n]{{2,30}}[:：]\s{{0,30}}(?:{'|'.join(map(re.escape, PROVIDERS[1:]))})\s*$", re.MULTILINE
+    rf"^\s{{0,4}}[^\s:：][^:：\n]{{1,30}}[:：]\s{{0,30}}(?:{'|'.join(map(re.escape, PROVIDERS[1:]))})\s*$", re.MULTILINE
 )
 _BESIDE = re.compile(
     r"^\s{0,4}(?:Event ?ID|Id|InstanceId|Ereignis-ID|[^\n:：]{2,24})\s{0,30}[:：]\s{0,30}\d{2,5}\s*$", re.MULTILINE
@@ -186,6 +168,8 @@ def _recognises(head: Head) -> bool:
             return True
         if any(map(_is_row_of_ours, said.split("\n"))):
             return True
+    if "P10" in said and _REPORT_NAME.search(said) and len(set(_REPORT_VALUE.findall(said))) >= _LEAST_OF_REPORT:
+        return True
     if not _STAMP.search(said):  # most files have none
         return False
     lines = said.split("\n")
@@ -238,7 +222,7 @@ def blocks_in(lines: Iterator[str]) -> Iterator[Block]:
         found = _LABELLED.fullmatch(line)
         if (friendly := _FRIENDLY.fullmatch(line)) and (friendly["mark"] or "at" in block.told):
             block.told.setdefault(_FRIENDLY_ROLES[friendly["label"]], friendly["value"])
-        role = _LABELS.get(found["label"].strip().lower()) if found else None
+        role = LABELS.get(found["label"].strip().lower()) if found else None
         if role == "said" and any(map(_MANAGED.match, block.lines[-_MOST_VERSIONS:])):
             role = None  # the runtime of .NET writes such a line itself
         is_name = _STAMP.search(line) is not None and _PROGRAM.fullmatch(line) is not None
@@ -362,8 +346,8 @@ def _power(said: str, provider: str, number: str) -> _Found | None:
 
 
 def _report_id(said: str) -> str:
-    found = _REPORT_ID.search(said)
-    return (found["id"] or found["other"]) if found else ""
+    found = list(_REPORT_ID.finditer(said))  # that of a cabinet is told before
+    return next((one["id"] for one in found if one["id"]), found[-1]["other"] if found else "")
 
 
 def _hang(said: str, provider: str) -> _Found | None:

@@ -206,6 +206,24 @@ Offset errore 0x0000000000001b2c
 异常代码: 0xc0000005
 错误偏移量: 0x0000000000001b2c
 """,
+    "ko": """\
+오류 있는 응용 프로그램 이름: relay.exe, 버전: 3.2.1.0, 타임스탬프: 0x66aa0000
+오류 있는 모듈 이름: queue.dll, 버전: 1.2.0.0, 타임스탬프: 0x66bb0000
+예외 코드: 0xc0000005
+오류 오프셋: 0x0000000000001b2c
+""",
+    "tw": """\
+失敗的應用程式名稱: relay.exe，版本: 3.2.1.0，時間戳記: 0x66aa0000
+失敗的模組名稱: queue.dll，版本: 1.2.0.0，時間戳記: 0x66bb0000
+例外狀況代碼: 0xc0000005
+錯誤位移: 0x0000000000001b2c
+""",
+    "tr": """\
+Hatalı uygulama adı: relay.exe, sürüm: 3.2.1.0, zaman damgası: 0x66aa0000
+Hatalı modül adı: queue.dll, sürüm: 1.2.0.0, zaman damgası: 0x66bb0000
+Özel durum kodu: 0xc0000005
+Hata uzaklığı: 0x0000000000001b2c
+""",
     "ja": """\
 障害が発生しているアプリケーション名: relay.exe、バージョン: 3.2.1.0、タイム スタンプ: 0x66aa0000
 障害が発生しているモジュール名: queue.dll、バージョン: 1.2.0.0、タイム スタンプ: 0x66bb0000
@@ -224,6 +242,12 @@ HEADERS = {
     "Код события:   1000\nКомпьютер:     PC-17\nОписание:\n",
     "zh": "日志名称:          Application\n来源:            Application Error\n日期:            2024/7/19 4:10:02\n"
     "事件 ID:         1000\n计算机:           PC-17\n描述:\n",
+    "ko": "로그 이름:     Application\n원본:        Application Error\n날짜:        2024-07-19 오전 4:10:02\n"
+    "이벤트 ID:        1000\n컴퓨터:           PC-17\n설명:\n",
+    "tw": "記錄檔名稱:     Application\n來源:        Application Error\n日期:        2024/7/19 上午 04:10:02\n"
+    "事件識別碼:         1000\n電腦:            PC-17\n描述:\n",
+    "tr": "Günlük Adı:    Application\nKaynak:        Application Error\nTarih:         19.07.2024 04:10:02\n"
+    "Olay Kimliği:  1000\nBilgisayar:    PC-17\nAçıklama:\n",
     "ja": "ログの名前:         Application\nソース:           Application Error\n日付:            2024/07/19 4:10:02\n"
     "イベント ID:       1000\nコンピューター:       PC-17\n説明:\n",
 }
@@ -238,6 +262,21 @@ def test_other_languages_have_the_same_values_in_the_same_places(language):
     told = {**record(viewer(ERROR)), "crash_id": found["crash_id"]}
     del told["tags"]["report_id"]
     assert found == told
+
+
+def test_a_report_is_known_by_its_values_in_any_language():
+    said = (
+        "Contenitore errato , tipo 0\nNome evento: APPCRASH\nRisposta: Non disponibile\n"
+        "ID CAB: 0f8a1c1e-7d52-4be5-9c6a-2f0a64b1d001\n\nFirma problema:\n"
+        + WER[WER.index("P1: ") :].replace("Report Id", "ID rapporto")
+    )
+    header = "日志名称:          Application\n来源:            Windows Error Reporting\n事件 ID:         1001\n描述:\n"
+    for form in (said, header + said, said.replace("ID rapporto", "Report Id")):
+        assert FORMAT.recognises(head(form.encode()))
+        found = record(form)
+        assert (found["code"], found["module"], found["tags"]["report_id"]) == ("0xc0000005", "queue.dll", GUID)
+    assert len(crashes_of(FORMAT, (viewer(ERROR) + said).encode())) == 1, "the report of the same crash"
+    assert not FORMAT.recognises(head(said.replace("P9:", "Q9:").encode()))
 
 
 def test_a_description_may_begin_behind_columns_of_a_table_whose_tabs_were_lost():
@@ -508,6 +547,9 @@ BEFORE = datetime(2024, 9, 1, tzinfo=UTC)
         ("8/12/2024 9:24:55 AM", "2024-08-12T09:24:55Z"),  # by December its file had been written
         ("31/31/2024 9:24:55", None),
         ("7/8/2024 午後 4:10:02", None),
+        ("2024/7/8 下午 04:10:02", "2024-07-08T16:10:02Z"),
+        ("2024-07-08 오전 12:10:02", "2024-07-08T00:10:02Z"),
+        ("2024/7/8 下午 16:10:02", "2024-07-08T16:10:02Z"),
         ("", None),
     ],
 )
