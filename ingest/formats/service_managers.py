@@ -21,21 +21,26 @@ _MOST_LINES = 60  # of a state, with its journal
 
 _ISO = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d{4}"
 # In the log of older systems, with a host; as ``log show`` prints it, and as launchd's own log has it.
+_SAID = rf"(?:Job appears to have crashed|Service exited due to signal): {WORD}"
+_SAID_BY_NAME = r"Service exited due to (?P<by_name>SIG[A-Z]{2,6})(?![A-Z])"
+_QUOTED = r"(?:[^\n]{0,120}?[\s_])?"  # by people, on a line of their own words
 _LAUNCHD = re.compile(
-    rf"(?:(?P<at>{MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?P<host>[\w.-]{{1,255}}) com\.apple\.(?:xpc\.)?launchd\[\d{{1,6}}\] "
-    r"\((?P<label>[^\s()\[\]]{1,300})(?:\[(?P<pid>\d{1,10})\])?\): "
-    rf"(?:Job appears to have crashed|Service exited due to signal): {WORD}(?:: \d{{1,2}})?(?: .*)?"
+    rf"{_QUOTED}(?:(?P<at>{MONTH} [ \d]?\d \d\d:\d\d:\d\d) (?P<host>[\w.-]{{1,255}}) "
+    r"com\.apple\.(?:xpc\.)?launchd\[\d{1,6}\] \((?P<label>[^\s()\[\]]{1,300})(?:\[(?P<pid>\d{1,10})\])?\): "
+    rf"(?:{_SAID}(?:: \d{{1,2}})?(?: .*)?|{_SAID_BY_NAME}.*)"
     rf"|(?P<iso>{_ISO}) [^\[\]]{{0,200}}\[(?:\w{{1,20}}/)?(?:\d{{1,10}}/)?"
     r"(?P<named>[\w.-]{1,300}) \[(?P<of>\d{1,10})\]:?\].{0,10} exited due to (?P<signal>SIG[A-Z]{2,6})\b.*)"
 )
 _LAUNCHD_HEAD = re.compile(  # the log without any is read as other systems' are
-    rf"^(?:{MONTH} [ \d]?\d \d\d:\d\d:\d\d [\w.-]{{1,255}} com\.apple\.(?:xpc\.)?launchd\[\d{{1,6}}\] "
+    rf"^{_QUOTED}(?:{MONTH} [ \d]?\d \d\d:\d\d:\d\d [\w.-]{{1,255}} com\.apple\.(?:xpc\.)?launchd\[\d{{1,6}}\] "
     r"\([^\n()]{1,320}\): "
-    rf"(?:Job appears to have crashed|Service exited due to signal): {WORD}"
+    rf"(?:{_SAID}|{_SAID_BY_NAME})"
     rf"|{_ISO} [^\n\[\]]{{0,200}}\[[^\n\[\]]{{1,320}}\[\d{{1,10}}\]:?\][^\n]{{0,10}} exited due to SIG[A-Z]{{2,6}}\b)",
     re.MULTILINE,
 )
-_PROGRAM = re.compile(r"(?:^|\.)(?P<name>[\w-]{1,100})$")
+_PROGRAM = re.compile(  # behind it launchd may number what it starts
+    r"(?:^|\.)(?P<name>[A-Za-z_][\w-]{0,99})(?:\.(?:\d{1,20}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}))*$"
+)
 
 _UNIT = re.compile(r"\s{0,4}[●○×✗*] (?P<unit>[\w.@:\\-]{1,250})\.service(?: - .{0,500})?")
 _FAILED = re.compile(
@@ -124,7 +129,7 @@ def _of_state(state: _State | None, told: Told) -> Iterator[Records]:
 
 
 def _of_launchd(found: re.Match[str], told: Told) -> Iterator[Records]:
-    code = found["signal"] or signal_of(found["word"])
+    code = found["signal"] or found["by_name"] or signal_of(found["word"])
     if code not in FATAL:
         return
     label = found["label"] or found["named"]

@@ -56,6 +56,28 @@ def test_a_log_without_such_a_line_is_read_as_other_systems_are():
     assert format_of(head(said.encode())) is KERNEL_FILE
 
 
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("org.relay.agent", "agent"),
+        ("org.relay.agent.27728", "agent"),
+        ("application.org.relay.agent.8628724025.8628724030", "agent"),
+        ("org.relay.agent.0F8A1C1E-7D52-4be5-9c6a-2f0a64b1d001", "agent"),
+        ("com.apple.xpc.launchd.oneshot.0x10000052.agent", "agent"),
+        ("27728", "27728"),
+    ],
+)
+def test_launchd_numbers_what_it_starts_and_may_name_the_signal(label, name):
+    said = f"Nov  3 10:11:12 mac-17 com.apple.xpc.launchd[1] ({label}[78]): Service exited due to SIGSEGV"
+    for line in (said, f"{said} | sent by exc handler[78]", f"In the system's log: {said}", f"_{said}_"):
+        assert format_of(head(line.encode())) is LAUNCHD_LOG
+        (crash,) = crashes_of(LAUNCHD_LOG, line.encode())
+        assert (crash["code"], crash["module"]) == ("SIGSEGV", name)
+        assert (crash["host_id"], crash["occurred_at"]) == ("mac-17", "2026-11-03T10:11:12Z")
+        assert crash["tags"] == {"service": label, "pid": "78"}
+    assert crashes_of(LAUNCHD_LOG, said.replace("SIGSEGV", "SIGKILL | sent by mds[9]").encode()) == []
+
+
 def test_newer_logs_of_launchd_tell_the_signal_by_its_name():
     assert format_of(head(NEW.encode())) is LAUNCHD_LOG
     (crash,) = crashes_of(LAUNCHD_LOG, NEW.encode())
