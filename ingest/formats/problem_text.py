@@ -44,6 +44,7 @@ _STOP = re.compile(
 _DRIVER = re.compile(
     r"\*{3}\s{1,9}(?P<module>[\w.-]{1,60})\s{1,3}-\s{1,3}Address\s{1,3}[0-9a-fA-F]{8,17}\s{1,3}base at .*"
 )
+_CREATED = re.compile(r"\s{0,9}Creation Time:\s{1,9}(?P<date>\d.{0,40})")
 _DIRECTION = "\u200e"  # Windows writes it before the numbers of a date
 _MARKS = re.compile(rf"STOP:|[:：]\s{{0,40}}(?:{'|'.join(map(re.escape, KINDS))})\s*$", re.IGNORECASE | re.MULTILINE)
 
@@ -90,6 +91,8 @@ def _problems(lines: Iterator[str]) -> Iterator[_Found]:
             found = _Found(head["kind"] if head else None, date if since <= _MOST_BETWEEN else "")
         elif line[:1].isdigit() and len(line) < 40:
             date, since = line.strip(), 0
+        elif created := _CREATED.fullmatch(line):
+            date, since = created["date"].strip(), 0
         if found is not None and len(found.lines) < _MOST_LINES:
             found.lines.append(line)
     if found is not None:

@@ -106,6 +106,12 @@ def test_a_process_that_crashed(said):
     assert (crash["crash_id"] == "0d1f0000-0000-0000-0000-000000000007") == (said == BUCKET)
 
 
+def test_a_problem_may_tell_when_its_report_was_made():
+    said = f"Description\nFaulting Application Path: C:\\x\\relay.exe\nCreation Time: 19/07/2024 04:10:02\n\n{PROGRAM}"
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["occurred_at"], crash["time_quality"]) == ("2024-07-19T04:10:02Z", "log")
+
+
 def test_an_exception_of_net_has_a_name_in_place_of_a_number():
     values = ("relay.exe", "1.2.3", "4bb25c87", "mscorlib", "2.0.0", "4a7cd8f7", "34a4", "13a", "System.IO.IOException")
     signature = "".join(f"  Problem Signature {at:02}:\t{value}\n" for at, value in enumerate(values, 1))
