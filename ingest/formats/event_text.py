@@ -99,10 +99,11 @@ _HANG_ENGLISH = re.compile(
     r"stopped\s+interacting\s+with\s+Windows\s+and\s+was\s+closed",
     re.IGNORECASE,
 )
-_MANAGED = re.compile(r"^\s{0,30}(?:Framework|CoreCLR|\.NET) Version: ", re.MULTILINE)
+_OF_FRAMEWORK = r"[^\s:：][^:：\n]{3,40}[:：] ?v[24]\.0\.\d{5}\s*$"  # in any language
+_MANAGED = re.compile(rf"^\s{{0,30}}(?:(?:Framework|CoreCLR|\.NET) Version: |{_OF_FRAMEWORK})", re.MULTILINE)
 _MANAGED_ALONE = re.compile(
     r"^\s{0,30}[^\s:：][^:：\n]{2,30}[:：] {0,3}[^\s:/\\][^\n:/\\]{0,200}\.exe\s{0,9}\n"
-    r"\s{0,30}(?:Framework|CoreCLR) Version: v?\d{1,2}\.\d",
+    rf"\s{{0,30}}(?:(?:Framework|CoreCLR) Version: v?\d{{1,2}}\.\d|{_OF_FRAMEWORK})",
     re.MULTILINE | re.IGNORECASE,
 )
 _ON_ONE_LINE_MANAGED = re.compile(r"\bApplication: [^\s:/\\][^:/\\]{0,200}\.exe\s{1,4}(?:Framework|CoreCLR) Version: ")
@@ -159,7 +160,7 @@ def _recognises(head: Head) -> bool:
         said = "\n".join(map(splunk.labelled, said.split("\n")))
     if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH, _ON_ONE_LINE)):
         return True
-    if "Version: " in said and (_MANAGED_ALONE.search(said) or _ON_ONE_LINE_MANAGED.search(said)):
+    if _MANAGED_ALONE.search(said) or ("Version: " in said and _ON_ONE_LINE_MANAGED.search(said)):
         return True
     if "BugcheckCode" in said and len({found["name"] for found in _POWER_VALUE.finditer(said)}) >= _LEAST_OF_POWER:
         return True

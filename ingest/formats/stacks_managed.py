@@ -51,6 +51,8 @@ def _step(line: str) -> Step | None:
     owner, _, function = _GENERICS.sub("", name).rpartition(".")
     if owner.endswith("."):  # Example.Main..ctor
         owner, function = owner[:-1], f".{function}"
+    elif owner.endswith(".<"):  # Example.Main.<.ctor>b__1_0
+        owner, function = owner[:-2], f"<.{function}"
     if path is None or not _is_name(owner) or not _is_name(function):
         return None
     return Step(Frame(text(owner), text(function)), path)

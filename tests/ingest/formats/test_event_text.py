@@ -320,6 +320,18 @@ def test_a_hang_and_the_report_of_it_below_are_one():
     assert (alone["crash_id"], alone["code"]) == (GUID, "MoAppHang")
 
 
+def test_what_the_runtime_of_net_said_in_another_language_is_known_by_its_version():
+    said = (
+        "アプリケーション:relay.exe\nフレームワークのバージョン:v4.0.30319\n説明: 例外のため、中止されました。\n"
+        "例外情報:System.InvalidOperationException\n"
+        "   場所 Relay.Queue.Push(System.String)\n   場所 Relay.Program.Main()\n"
+    )
+    assert FORMAT.recognises(head(said.encode()))
+    found, told = record(said), record(RUNTIME)
+    assert (found["code"], found["module"], found["frames"]) == (told["code"], told["module"], told["frames"])
+    assert not FORMAT.recognises(head(said.replace("v4.0.30319", "v4.1").encode()))
+
+
 def test_texts_one_behind_another_each_count():
     other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
     rows = saved(ERROR) + saved(other).partition("\n")[2]

@@ -155,6 +155,7 @@ GENERIC = """
        at Shop.Store`1.Get[T,K](T key, Dictionary`2 all) in C:\\src dir\\Store.cs:line 3
        at Shop.Service.<Run>g__Local|0_0(String x) in /src/Service.cs:line 12
        at Shop.Cart..ctor(Int32[,] sizes)
+       at Shop.Cart.<.ctor>b__1_0(Object sender)
        at Shop.Cart.System.Collections.Generic.IEnumerable<System.String>.GetEnumerator()
        at Shop.Program.Main(String[] args)
 """
@@ -463,6 +464,7 @@ def test_frames_come_innermost_first(said, frames):
                 "Shop.Store`1 Get",
                 "Shop.Service <Run>g__Local|0_0",
                 "Shop.Cart .ctor",
+                "Shop.Cart <.ctor>b__1_0",
                 "Shop.Cart.System.Collections.Generic.IEnumerable<System.String> GetEnumerator",
                 "Shop.Program Main",
             ],
