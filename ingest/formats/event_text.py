@@ -35,6 +35,9 @@ _ROW = re.compile(  # as the Event Viewer saves a list of events, with tabs or c
     r'"?[^\W\d_][^\t,"]{1,30}"?(?P<mark>[\t,])"?(?P<at>\d[^\t"]{7,40}?)"?(?P=mark)"?(?P<provider>[^\t,"]{2,80})"?(?P=mark)'
     r'"?(?P<number>\d{1,5})"?(?P=mark)(?P<rest>.*)'
 )
+_TABLE_ROW = re.compile(  # as PowerShell prints events as a table, below the name of their provider
+    r"(?P<at>\d[\d./-]{5,10} [^\n]{4,20}?) {1,20}(?P<number>\d{1,5}) (?P<level>[^\W\d_]{3,20}) {1,20}(?P<said>\S.*)"
+)
 _BEGINS = re.compile(
     r"Faulting application (?:name: )?[^:]{1,260},? version|The computer has rebooted from a bugcheck"
     r"|^\s{0,30}The program .{1,200} version [\d.]{1,40} stopped interacting"
@@ -220,6 +223,11 @@ def blocks_in(lines: Iterator[str]) -> Iterator[Block]:
             yield block
             block = Block({role: row[role] for role in ("at", "provider", "number")} | {"said": ""}, is_row=True)
             line = row["rest"].partition(row["mark"])[2].strip('"')
+        if (table := _TABLE_ROW.fullmatch(line)) and (provider := block.told.get("provider")):
+            yield block
+            told = {"provider": provider, "at": table["at"], "number": table["number"], "said": ""}
+            block = Block(told, column=table.start("said"))
+            line = " " * block.column + table["said"]
         found = _LABELLED.fullmatch(line)
         if (friendly := _FRIENDLY.fullmatch(line)) and (friendly["mark"] or "at" in block.told):
             block.told.setdefault(_FRIENDLY_ROLES[friendly["label"]], friendly["value"])

@@ -332,6 +332,26 @@ def test_what_the_runtime_of_net_said_in_another_language_is_known_by_its_versio
     assert not FORMAT.recognises(head(said.replace("v4.0.30319", "v4.1").encode()))
 
 
+def test_a_table_of_powershell_has_the_provider_above_its_rows():
+    def row(at: str, number: int, said: str) -> str:
+        body = said.rstrip("\n").replace("\n", "\n" + " " * 45)
+        return f"{at:22} {number:5} Error            {body}\n"
+
+    head_of_table = "\nTimeCreated               Id LevelDisplayName Message\n-----------               -- ----\n"
+    other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
+    said = (
+        f"\n   ProviderName: Application Error\n{head_of_table}{row('7/19/2024 4:10:02 AM', 1000, ERROR)}"
+        f"{row('7/19/2024 4:11:02 AM', 1000, other)}\n\n   ProviderName: Windows Error Reporting\n{head_of_table}"
+        f"{row('7/19/2024 4:10:05 AM', 1001, WER)}"
+    )
+    assert FORMAT.recognises(head(said.encode()))
+    found = crashes_of(FORMAT, said.encode())
+    assert [(one["module"], one["occurred_at"]) for one in found] == [
+        ("queue.dll", "2024-07-19T04:10:02Z"),
+        ("other.dll", "2024-07-19T04:11:02Z"),
+    ]
+
+
 def test_texts_one_behind_another_each_count():
     other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
     rows = saved(ERROR) + saved(other).partition("\n")[2]
