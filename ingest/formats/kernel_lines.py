@@ -16,6 +16,7 @@ LONGEST_LINE = 2000  # characters that are searched
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORDS = rf"{MONTH} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
 _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write it
+_DATA = r"(?:-|(?:\[[^\]\n]{1,300}\]){1,4})"  # which syslog's new form has before what was written
 _CALLER = (  # the task or processor that writes a line, in the forms of kernels and of phone makers
     r" {0,2}\[\s{0,8}[TC]\d{1,10}(?:@C?\d{1,4})?\]| {1,2}c\d{1,3} {1,8}\d{1,8}(?= )"
     r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
@@ -24,8 +25,8 @@ _CALLER = (  # the task or processor that writes a line, in the forms of kernels
 _STAMP = re.compile(
     # The level of a line in the kernel's ring buffer, and as dmesg -x prints it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
-    # /dev/kmsg and the longer form of netconsole, with the kernel's clock in microseconds.
-    r"(?:\d{1,3},\d{1,19},(?P<clock_us>\d{1,16}),[-c+](?:,[^;]{0,100})?;)?"
+    # /dev/kmsg and the longer form of netconsole, perhaps with the release, and the clock in microseconds.
+    r"(?:(?:\d{1,2}\.\d{1,3}\.\d[\w.+~-]{0,80},)?\d{1,3},\d{1,19},(?P<clock_us>\d{1,16}),[-c+](?:,[^;]{0,100})?;)?"
     # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
     # Stamps of a console log.
@@ -37,7 +38,8 @@ _STAMP = re.compile(
     rf"(?:(?: \d{{1,3}}(?:\.\d{{1,3}}){{3}}(?= (?!{_FACILITY} )[\w.-]{{1,255}} ))?"
     rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} |\[\d{{1,10}}\.\d{{3,9}}[\]@])"  # a clock of many digits is no host
     rf"(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
-    r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
+    r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?"
+    rf"(?:: ?| - - {_DATA} )|(?P<bare> {{1,4}}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"
     # The level of a line, behind the stamp of what recorded a console.

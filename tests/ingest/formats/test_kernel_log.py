@@ -448,6 +448,9 @@ SEGFAULT = "nginx[123]: segfault at 0 ip 00007f5a3c0a1234 sp 00007ffd error 4 in
         "2026-11-27T11:00:00.123456+01:00 web-1 kernel: [ 1234.5] ",
         "2026-11-27T11:00:00Z web-1 kernel: ",
         "<6>1 2026-11-27T11:00:00.123Z web-1 kernel - - - [ 1234.5] ",
+        "<6>1 2026-11-27T11:00:00.123Z web-1 kernel - - [meta sequenceId='7'] [ 1234.5] ",
+        "4,1234,1234567890,-;",
+        "6.8.0-rc1,4,1234,1234567890,-;",
     ],
 )
 def test_what_stands_before_a_line_is_no_part_of_it(header):
