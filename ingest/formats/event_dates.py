@@ -22,9 +22,13 @@ _LOCAL = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
     r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 )
-SYSLOG = re.compile(  # before an event that was sent on
+_SYSLOG = re.compile(  # before an event that was sent on
     r"(?:<\d{1,3}>)?(?:1 )?(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20}) "
     r"(?!Faulting |The )(?P<host>[\w.-]{1,255}) "
+)
+_OSSEC = re.compile(  # OSSEC and Wazuh, before an event that their agent sent
+    r"\b(?P<year>\d{4}) (?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) WinEvtLog: [^:]{1,100}: [A-Z_]{1,20}"
+    r"\((?P<number>\d{1,5})\): (?P<provider>[^:]{1,100}): [^:]{1,100}: [^:]{0,100}: (?P<host>[\w.-]{1,255}): "
 )
 _NUMBER = re.compile(r"\d+")
 _CENTURY = 2000  # of years of two digits, which stand last
@@ -51,6 +55,15 @@ def _time_of_wmi(found: re.Match[str]) -> str | None:
         return time_text(at - timedelta(minutes=minutes if found["sign"] == "+" else -minutes))
     except (ValueError, OverflowError):
         return None
+
+
+def sent_on(line: str, *, is_syslogs: bool) -> dict[str, str] | None:
+    """What a line says of its event before the description, by role: OSSEC's, or syslog's if it may have been."""
+    if "WinEvtLog: " in line and (found := _OSSEC.search(line)):
+        told = {role: found[role] for role in ("number", "provider", "host")}
+        return {**told, "at": f"{found['at']} {found['year']}"}
+    sent = _SYSLOG.match(line) if is_syslogs else None
+    return sent.groupdict() if sent else None
 
 
 def days_first(dates: Iterable[str]) -> bool | None:

@@ -15,7 +15,7 @@ from itertools import chain
 from ingest.formats import splunk
 from ingest.formats.crashes import Records, Told, whole
 from ingest.formats.dates import date_in_words, time_of_filetime
-from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_event
+from ingest.formats.event_dates import days_first, local_time, sent_on, time_of_event
 from ingest.formats.event_labels import LABELS
 from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
@@ -214,7 +214,7 @@ def blocks_in(lines: Iterator[str]) -> Iterator[Block]:
         line = splunk.labelled(marked.replace(_MARK_OF_BOLD, ""))
         if sent:
             yield block
-            block = Block(sent.groupdict())
+            block = Block(sent)
         if _EVENT.fullmatch(line.strip()):
             yield block
             block = Block()
@@ -258,10 +258,10 @@ def blocks_in(lines: Iterator[str]) -> Iterator[Block]:
     yield block
 
 
-def _unfolded(line: str) -> list[tuple[str, re.Match[str] | None]]:
-    """The lines of what .NET's runtime tells, which some logs put on one; the first with what syslog has before it."""
+def _unfolded(line: str) -> list[tuple[str, dict[str, str] | None]]:
+    """The lines of what .NET's runtime tells, which some logs put on one; the first with what is told before it."""
     folded = _ON_ONE_LINE_MANAGED.search(line)
-    sent = SYSLOG.match(line) if folded or _BEGINS.search(line) else None
+    sent = sent_on(line, is_syslogs=bool(folded or _BEGINS.search(line)))
     if folded is None:
         return [(line, sent)]
     told = re.split(r"\t|#011", line[folded.start() :])[0]  # a column, with a tab or as syslog escapes it

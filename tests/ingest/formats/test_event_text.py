@@ -407,6 +407,27 @@ def test_an_event_that_syslog_sent_on_has_its_host_and_time(before, at):
     assert [one["occurred_at"] for one in crashes] == [at, at]
 
 
+@pytest.mark.parametrize("before", ["", "2024 Feb 20 08:00:00 (web) 192.0.2.7->WinEvtLog "])
+def test_an_event_that_ossec_sent_on_has_its_host_and_time(before):
+    other = "INFORMATION(7036): Service Control Manager: SYSTEM: NT AUTHORITY: web-8: The Relay service stopped."
+    hang = "The program relay.exe version 1.2.3.4 stopped interacting with Windows and was closed."
+    net = "Application: relay.exe Framework Version: v4.0.30319 Description: The process was terminated due to an "
+    net += "unhandled exception. Exception Info: System.IO.IOException    at Relay.Queue.Push()"
+    said = [
+        f"Application: ERROR(1000): Application Error: (no user): no domain: web-7: {' '.join(ERROR.splitlines())}",
+        f"System: {other}",
+        f"Application: ERROR(1002): Application Hang: (no user): no domain: web-9: {hang}",
+        f"Application: ERROR(1026): .NET Runtime: (no user): no domain: web-10: {net}",
+    ]
+    lines = [f"{before}2024 Feb 14 09:1{at}:02 WinEvtLog: {one}\n" for at, one in enumerate(said)]
+    found = sorted(crashes_of(FORMAT, "".join(lines).encode()), key=lambda one: one["occurred_at"])
+    assert [(one["host_id"], one["occurred_at"], one["domain"]) for one in found] == [
+        ("web-7", "2024-02-14T09:10:02Z", "user"),
+        ("web-9", "2024-02-14T09:12:02Z", "hang"),
+        ("web-10", "2024-02-14T09:13:02Z", "user"),
+    ]
+
+
 def test_a_description_within_what_the_runtime_of_net_said_is_no_label():
     said = f"Source: .NET Runtime / Event ID:1026\n-----\n{RUNTIME}-----\n\nSource: Application Error / 1000\n{ERROR}"
     found = record(said)
