@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats.caught_signals import Told, below_handler
-from ingest.formats.named_steps import Step, written
+from ingest.formats.named_steps import Step, below_signal, written
 from ingest.formats.uncaught import Form
 
 _SIGNO = r"(?P<number>4|5|6|7|8|11)"
@@ -63,10 +63,10 @@ _ZABBIX = re.compile(
 _ZABBIX_PROOF = re.compile(rf"(?:{_ZABBIX_AT})?={{6}} Fatal information: ={{6}}")
 _ZABBIX_STEP = re.compile(
     rf"(?:{_ZABBIX_AT})?\d{{1,3}}: (?P<module>[^\s():]{{1,300}})[^()]{{0,200}}"
-    r"\((?P<function>[^()+]{0,300})(?:\+0x[0-9a-f]{1,15})?\) ?\[0x[0-9a-f]{4,16}\]\s*$"
+    r"\((?P<function>[^()+]{0,300})(?:\+(?:0x)?[0-9a-f]{1,15})?\) ?\[0x[0-9a-f]{4,16}\]\s*$"
 )
 _ZABBIXS = re.compile(
-    rf"(?:{_ZABBIX_AT})?(?:{_ZABBIX_PROOF.pattern}|Program counter|=== |\w{{2,8}} {{1,9}}= |\d{{1,3}}: )"
+    rf"(?:{_ZABBIX_AT})?(?:{_ZABBIX_PROOF.pattern}|Program counter|=== |\S{{2,14}} {{1,9}}= |\d{{1,3}}: )"
 )
 _SWAN = re.compile(rf"(?:\d\d)?\[DMN\] thread \d{{1,6}} received {_SIGNO}")
 _SWAN_PROOF = re.compile(r"(?:\d\d)?\[(?:DMN\] killing ourself|LIB\]\s{1,4}dumping \d)")
@@ -149,12 +149,8 @@ def _of_bind(lines: Sequence[str]) -> Told:
 def _of_zabbix(lines: Sequence[str]) -> Told:
     code = _number(_ZABBIX, lines)
     steps = [found for line in lines if (found := _ZABBIX_STEP.match(line))]
-    own = next((at + 1 for at, step in enumerate(steps) if "/libc." in step["module"] and not step["function"]), 0)
-    return (
-        code,
-        f"Zabbix received {code}",
-        written(Step(step["function"] or None, step["module"]) for step in steps[own:]),
-    )
+    told = [Step(step["function"] or None, step["module"]) for step in steps]
+    return code, f"Zabbix received {code}", written(below_signal(told))
 
 
 def _of_swan(lines: Sequence[str]) -> Told:

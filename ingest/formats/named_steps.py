@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+_MOST_OF_HANDLER = 5  # steps
+_OF_SYSTEM = re.compile(r"(?:.*/)?(?:lib(?:c|pthread)[.-]|linux-(?:gate|vdso)\w{0,4}\.so)")
+# What called the handler of a signal, or what stands before that in the library and has a name.
+_CALLS = ("__restore_rt", "__kernel_rt_sigreturn", "__kernel_sigreturn", "__sigaction", "funlockfile", "killpg")
 
 
 class Step(NamedTuple):
@@ -29,3 +35,11 @@ def _place(step: Step) -> str:
     if step.function is None and step.offset is not None:
         return f" ({step.module}+{step.offset:#x})"
     return f"{step.function or '??'} ({step.module})"
+
+
+def below_signal(steps: Sequence[Step]) -> Sequence[Step]:
+    """Without what handled a signal, which stands above the system's call of it."""
+    for at, step in enumerate(steps[:_MOST_OF_HANDLER]):
+        if (step.function is None or step.function in _CALLS) and step.module and _OF_SYSTEM.match(step.module):
+            return steps[at + 1 :]
+    return steps

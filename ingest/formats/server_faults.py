@@ -23,6 +23,8 @@ from ingest.formats import (
     storage_faults,
 )
 from ingest.formats.caught_signals import Told, below_handler, numbered
+from ingest.formats.crashes import whole
+from ingest.formats.named_steps import Step, below_signal, written
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
 
@@ -62,7 +64,7 @@ _XORGS = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\)|Fatal server error:|\
 _XORG_SIGNAL = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Caught signal (?P<number>\d{1,2}) \(.*")
 _XORG_STEP = re.compile(
     r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) \d{1,3}: (?P<module>\S{1,300}) "
-    r"\((?:(?P<function>[^()+]{0,500})\+0x[0-9a-f]{1,16}\)|)"
+    r"\((?:0x[0-9a-f]{1,16}\+(?P<offset>0x[0-9a-f]{1,15})\)|\??(?P<function>[^()+]{0,500})\+0x[0-9a-f]{1,16}\)|)"
 )
 _OF_SYSTEM = re.compile(r"__restore_rt|killpg|xorg_backtrace|OsLookupColor|OsSigHandler")
 _MPI = re.compile(r"\[[^\s:\]]{1,255}:\d{1,10}\] \*\*\* Process received signal \*\*\*\s*")
@@ -126,8 +128,8 @@ def _of_xorg(lines: Sequence[str]) -> Told:
     code = _number(_XORG_SIGNAL, lines)
     steps = [found for line in lines if (found := _XORG_STEP.match(line))]
     own = max((at + 1 for at, step in enumerate(steps) if _OF_SYSTEM.search(step["function"] or "")), default=0)
-    told = [(step["function"] or "??", step["module"]) for step in steps[own:]]
-    return code, f"the X server received {code}", [f"#{at} 0x0000 {name} ({of})" for at, (name, of) in enumerate(told)]
+    told = [Step(one["function"] or None, one["module"], whole(one["offset"])) for one in steps[own:]]
+    return code, f"the X server received {code}", written(below_signal(told))
 
 
 def _of_mpi(lines: Sequence[str]) -> Told:

@@ -222,3 +222,23 @@ def test_a_hostile_line_takes_little_time(piece):
 
 def test_each_mark_counts():
     assert all(map(may_begin, MARKS))
+
+
+@pytest.mark.parametrize(
+    "called",
+    ["/lib64/libpthread.so.0(+0xf5f0)", "/lib64/libc.so.6(+0x45330)", "linux-gate.so.1(__kernel_rt_sigreturn+0)"],
+)
+def test_what_zabbixs_handler_is_called_by_is_not_blamed(called):
+    told = [
+        "Got signal [signal:11(SIGSEGV),reason:1,refaddr:0x10]. Crashing ...",
+        "====== Fatal information: ======",
+        "Program counter: 0x55d0c1a2b3c4",
+        "-0x38(%ebp) = ebp - 56 = 00000000 =          0 =           0",
+        "=== Backtrace: ===",
+        "4: /usr/sbin/zabbix_server: poller #3 [getting values](print_fatal_info+0x1a1) [0x55d0c1a2b4c4]",
+        "3: /usr/sbin/zabbix_server: poller #3 [getting values](+0x1a1) [0x55d0c1a2b4c4]",
+        f"2: {called} [0x7f1a2b445330]",
+        f"1: {PUSH}",
+    ]
+    (found,) = crashes_of(SANITIZER, "".join(f"{ZABBIX}{line}\n" for line in told).encode())
+    assert [(one["module"], one["function"]) for one in found["frames"]] == [("librelay.so.1", "relay_push")]

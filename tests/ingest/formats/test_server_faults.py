@@ -224,3 +224,29 @@ def test_sql_server_tells_the_exception_by_which_it_ends():
     (crash,) = crashes_of(SANITIZER, said.encode("utf-16"))
     assert (crash["code"], crash["module"], crash["os_type"]) == ("0xc0000005", "sqlservr.exe", "windows")
     assert crash["occurred_at"].replace(" ", "T") == "2024-07-19T04:10:02.44Z"
+
+
+XORG_END = """\
+[  1234.567] (EE)
+[  1234.567] (EE) Segmentation fault at address 0x18
+Fatal server error:
+[  1234.567] (EE) Caught signal 11 (Segmentation fault). Server aborting
+"""
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["Xorg (xorg_backtrace+0x4d)", "Xorg (0x55d5e1a00000+0x1a2b)", "libc.so.6 (0x7f8f4a100000+0x4c80)"],
+        ["Xorg (xorg_backtrace+0x4d)", "Xorg (0x400000+0x1a2b)", "libpthread.so.0 (funlockfile+0x60)"],
+        ["Xorg (?+0x0)", "libc.so.6 (?+0x0)"],
+    ],
+)
+def test_what_the_x_servers_handler_is_called_by_is_not_blamed(steps):
+    told = [*steps, "relay_drv.so (0x7f8f4a200000+0x22)", "Xorg (0x55d5e1a00000+0x3c)"]
+    said = "".join(f"[  1234.567] (EE) {at}: /usr/lib/{one} [0x7f8f4a1c0c80]\n" for at, one in enumerate(told))
+    (found,) = crashes_of(SANITIZER, f"[  1234.567] (EE) Backtrace:\n{said}{XORG_END}".encode())
+    assert [(one.get("module"), one.get("function"), one.get("offset")) for one in found["frames"]] == [
+        ("relay_drv.so", None, 0x22),
+        ("Xorg", None, 0x3C),
+    ]
