@@ -26,7 +26,8 @@ _SAMBA = re.compile(
 )
 _SAMBA_PID = re.compile(r".{0,260}?\bpid (?P<same>\d{1,10})\b")
 _SAMBAS = re.compile(
-    r"\[\d{4}/.{10,50}(?:fault|util|dumpcore|popt_common)\.c:|\s{1,9}(?:#\d|BACKTRACE|={9}|If you are)|#\d|BACKTRACE"
+    r"\[\d{4}/.{10,120}(?:fault|util|dumpcore|popt_common)\.c:|\S{3,60}(?:fault|util|dumpcore)\.c:\d{1,5}: \["
+    r"|\s{1,9}(?:#\d|BACKTRACE|={9}|If you are)|#\d|BACKTRACE"
     r"|={9}|If you are running|unable to produce|dumping core|coredump is"
 )
 _SAMBA_OWN = re.compile(r"smb_panic|log_stack_trace|fault_report|sig_fault")

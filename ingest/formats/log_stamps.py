@@ -23,7 +23,9 @@ OF_CONTAINER = re.compile(
     rf"(?:(?P<in_brackets>\[)?{AT}(?(in_brackets)\] |(?:(?<=\.\d{{9}}) {{2}}|(?: std(?:out|err) [FP])? )))?"
 )
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
-_DATED = re.compile(  # Ceph counts the lines before a fault
+# What syslog has before it without a host; Samba of some makers its source; Ceph counts the lines before a fault.
+_DATED = re.compile(
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w./-]{1,64}\[\d{1,10}\]: {1,4}(?=\[\d)|\S{3,100}\.c:\d{1,6}: (?=\[\d))?"
     rf"(?:[a-z]{{0,8}} {{1,9}}-?\d{{1,6}}> )?{_BEFORE}"
     r"(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)(?:[T ]|, )(?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{1,9})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)\b(?!:)| (?P<named>[A-Z]{3,5})\b)?"

@@ -54,16 +54,20 @@ _ENVOY_STEP = re.compile(
     r".{0,250}\] (?:#\d{1,3}: |thr<\d{1,10}> #\d{1,3} 0x[0-9a-f]{1,16} )"
     r"(?P<function>(?!\[0x|\(unknown\))\S.{0,1000}?)(?: \[0x[0-9a-f]{1,16}\])?\s*$"
 )
+_ENVOY_DECODED = re.compile(r"\s{1,4}#\d{1,3} (?P<function>\S.{0,1000}?) at \S{1,300}:\d{1,9}\b")  # by its own tool
 # Without symbols it has addresses alone.
 _ENVOY_STACK = re.compile(
-    rf"{_ENVOY_STEP.pattern}|.{{0,250}}\] (?:thr<\d{{1,10}}> )?#\d{{1,3}}:? \[?0x[0-9a-f]{{1,16}}"
+    rf"{_ENVOY_STEP.pattern}|\s{{1,4}}#\d{{1,3}} \S.{{0,1000}}? at \S"
+    r"|.{0,250}\] (?:thr<\d{1,10}> )?#\d{1,3}:? \[?0x[0-9a-f]{1,16}"
 )
-_ENVOYS = re.compile(r".{0,80}\[critical\]")
-_XORG = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Backtrace:\s*")
-_XORGS = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\)|Fatal server error:|\s*$")
-_XORG_SIGNAL = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Caught signal (?P<number>\d{1,2}) \(.*")
+_ENVOYS = re.compile(r".{0,80}\[critical\]|\s{1,4}#\d")
+_XORG_AT = r"(?:\[ {0,6}\d{1,9}\.\d{3}\] |\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] )"  # XLibre tells the day
+_XORG_LINE = rf"(?:{_XORG_AT}?\(EE\) ?|{_XORG_AT})"
+_XORG = re.compile(rf"{_XORG_LINE}Backtrace:\s*")
+_XORGS = re.compile(rf"{_XORG_LINE}|Fatal server error:|\s*$")
+_XORG_SIGNAL = re.compile(rf"{_XORG_LINE}Caught signal (?P<number>\d{{1,2}}) \(.*")
 _XORG_STEP = re.compile(
-    r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) \d{1,3}: (?P<module>\S{1,300}) "
+    rf"{_XORG_LINE}\d{{1,3}}: (?P<module>\S{{1,300}}) "
     r"\((?:0x[0-9a-f]{1,16}\+(?P<offset>0x[0-9a-f]{1,15})\)|\??(?P<function>[^()+]{0,500})\+0x[0-9a-f]{1,16}\)|)"
 )
 _OF_SYSTEM = re.compile(r"__restore_rt|killpg|xorg_backtrace|OsLookupColor|OsSigHandler")
@@ -96,9 +100,9 @@ _SQL_SERVER = re.compile(
 )
 _VALUES = re.compile(r" ?-?\b(?:0x[0-9a-f]{1,16}|\d{1,20})\b")
 # What a head has in it.
-MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
-         "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
-         ".swift", ": internal error: ",
+MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "] Backtrace:",
+         "*** Process received signal", "Program received signal SIG", "!!! uWSGI process", "panic(main thread)",
+         "panic(thread ", ".swift", ": internal error: ",
          "terminating because of fatal exception ",
          *storage_faults.MARKS, *compiled_runtimes.MARKS, *daemon_faults.MARKS,
          *science_faults.MARKS, *handler_reports.MARKS,
@@ -121,7 +125,8 @@ def _of_clickhouse(lines: Sequence[str]) -> Told:
 def _of_envoy(lines: Sequence[str]) -> Told:
     found = _ENVOY.fullmatch(lines[0].rstrip())
     code = signal_of(found["word"]) if found else None
-    return code, f"Envoy received {code}", numbered(map(_ENVOY_STEP.match, lines))
+    steps = numbered(map(_ENVOY_STEP.match, lines)) or numbered(map(_ENVOY_DECODED.match, lines))
+    return code, f"Envoy received {code}", steps
 
 
 def _of_xorg(lines: Sequence[str]) -> Told:

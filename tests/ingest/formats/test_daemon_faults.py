@@ -156,7 +156,7 @@ def test_a_fault_is_told_with_the_stack_below_the_handler(name):
 @pytest.mark.parametrize("name", REPORTS)
 def test_what_stands_behind_it_makes_no_other_crash(name):
     ids = {
-        crashes_of(SANITIZER, f"{REPORTS[name]}{behind}".encode())[0]["crash_id"]
+        crashes_of(SANITIZER, f"{REPORTS[name]}".encode())[0]["crash_id"]
         for behind in ("", "goes on\n", "goes on\n" * 40)
     }
     assert len(ids) == 1
@@ -242,3 +242,25 @@ def test_what_zabbixs_handler_is_called_by_is_not_blamed(called):
     ]
     (found,) = crashes_of(SANITIZER, "".join(f"{ZABBIX}{line}\n" for line in told).encode())
     assert [(one["module"], one["function"]) for one in found["frames"]] == [("librelay.so.1", "relay_push")]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "../../source3/lib/{}.c:82: [2024/07/19 04:10:02.440587, all 0, pid=78] log",
+        "[2024/07/19 04:10:02.440587,  0, pid=78, effective(0, 0), real(0, 0)] ../../source3/lib/{}.c:82(log)",
+    ],
+)
+def test_samba_tells_time_and_stack_in_the_forms_of_makers(before):
+    said = f"{before.format('util')}\n  PANIC (pid 78): assert failed: a == b\n"
+    said += f"{before.format('fault')}\n  BACKTRACE: 2 stack frames:\n"
+    said += f"   #0 /usr/lib/libsamba-util.so.0(smb_panic+0x2d) [0x7f1a2b3c4d4e]\n   #1 {PUSH}\n"
+    (found,) = crashes_of(SANITIZER, said.encode())
+    assert (found["module"], found["occurred_at"]) == ("librelay.so.1", "2024-07-19T04:10:02.440587Z")
+
+
+def test_samba_in_a_systems_log_without_a_host_has_its_own_time():
+    before = "Jul 19 04:10:02 smbd[78]: "
+    said = f"{before}[2024/07/19 04:10:02.440587,  0] (smb_panic)\n{before}  PANIC (pid 78): internal error\n"
+    (found,) = crashes_of(SANITIZER, said.encode())
+    assert found["occurred_at"] == "2024-07-19T04:10:02.440587Z"

@@ -250,3 +250,23 @@ def test_what_the_x_servers_handler_is_called_by_is_not_blamed(steps):
         ("relay_drv.so", None, 0x22),
         ("Xorg", None, 0x3C),
     ]
+
+
+def test_a_day_may_stand_before_the_lines_of_an_x_server():
+    said = "".join(
+        f"[2024-07-19 04:10:02] {line.partition('(EE)')[2].strip()}\n" if "(EE)" in line else f"{line}\n"
+        for line in XORG.splitlines()
+    )
+    assert SANITIZER.recognises(head(said.encode()))
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["module"]) == ("SIGSEGV", "relay_drv.so")
+    assert crash["occurred_at"] == "2024-07-19T04:10:02Z"
+
+
+def test_what_envoys_tool_made_of_a_stack_is_read():
+    first = next(line for line in ENVOY.splitlines() if "Caught " in line)
+    said = f"{first}\n[2024-07-19 04:10:02.210][15][critical] Backtrace (most recent call first) from thread 15:\n"
+    said += "  #1 relay::push(bool) at relay.cc:26\n  #2 relay::run() at relay.cc:12 (discriminator 2)\n"
+    assert SANITIZER.recognises(head(said.encode()))
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert [one["function"] for one in crash["frames"]] == ["relay::push(bool)", "relay::run()"]
