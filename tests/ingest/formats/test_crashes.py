@@ -167,3 +167,11 @@ def test_a_document_may_stand_in_a_block_of_code_with_prose_behind_it():
     for other in (b'{"a": [1]}\nSeen on two hosts.\n', b'{"a": [1]}\n```\n{"a": [2]}\n', b'{"a": [1\n```\n'):
         with pytest.raises(Unfit):
             document_of(other, Told(AT), code="bad", what="It")
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:12Z", "1970-01-01 08:00:12+08:00", "1969-12-31T16:00:12-08:00"])
+def test_a_clock_that_was_not_set_tells_no_time(at):
+    records = Records(Told(AT, "log"))
+    records.crash(crash_id="c", occurred_at=at, time_quality="exact")
+    found = json.loads(records.lines)
+    assert (parse_time(found["occurred_at"]), found["time_quality"]) == (AT, "log")
