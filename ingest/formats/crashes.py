@@ -29,7 +29,7 @@ LONGEST_TEXT = 1000  # characters of a name, a message, a tag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?")
-_CLOCK_IS_UNSET = re.compile(r"1970-01-|1969-12-31")  # of routers and boards, as they start
+CLOCK_IS_UNSET = re.compile(r"1970-01-|1969-12-31")  # of routers and boards, as they start
 _BASIC_OFFSET = re.compile(rf"({_LOCAL_TIME.pattern}) ?([+-]\d\d):?(\d\d)")
 # As many digits as whole seconds, and their thousandths to billionths, have from 2001 to 2286. A date without dashes
 # has 8, with a time 14 or 17.
@@ -303,7 +303,7 @@ class Records:
         A time of a clock that was not set is none.
         """
         at = fields.get("occurred_at")
-        if self._told and (at is None or _CLOCK_IS_UNSET.match(str(at))):
+        if self._told and (at is None or CLOCK_IS_UNSET.match(str(at))):
             fields |= {"occurred_at": time_text(self._told.at), "time_quality": self._told.time_quality}
         if self._told and self._told.file:
             fields["tags"] = tags_of([("file", self._told.file), *fields.get("tags", {}).items()])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest.formats.crashes import time_of
+from ingest.formats.crashes import CLOCK_IS_UNSET, time_of
 from ingest.formats.dates import MONTH, date_in_words, offset_of
 
 LONGEST_LINE = 2000  # characters that are searched
@@ -53,6 +53,8 @@ _STAMP = re.compile(
     # The ring's mark again, within what older kernels wrote without an end.
     r"(?: {0,2}<[0-7]>(?=[A-Z]))?"
 )
+_A_DAY_S, _HALF_AN_HOUR_S = 86_400, 1800
+_MOST_BEHIND_S = 10  # from the kernel's start to that of its clock; and until a line is written
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # many programs other than syslog write a date with a blank
 
 
@@ -127,12 +129,24 @@ def _clock_of(stamp: re.Match[str]) -> float | None:
 
 
 def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
-    """When a line was written; None if its stamp has no time. Without a zone it is taken for UTC.
+    """When a line was written; None if its stamp has no time, or that of a clock that was not set.
+
+    Without a zone it is taken for UTC.
 
     Args:
         before: approximate upper bound, for a stamp without a year.
     """
     said = stamp["iso"] or stamp["watched"] or stamp["at"]
     if said and said[:4].isdigit():
-        return time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
-    return date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)
+        at = time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
+    else:
+        at = date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)
+    return None if at is None or CLOCK_IS_UNSET.match(at) or _counts_from_new_year(at, _clock_of(stamp)) else at
+
+
+def _counts_from_new_year(at: str, clock: float | None) -> bool:
+    """Whether a date, perhaps without a year, is that of a clock which began with 1970, in whatever zone."""
+    if clock is None or clock > _A_DAY_S or at[5:10] != "01-01":
+        return False
+    seconds = int(at[14:16]) * 60 + int(at[17:19])
+    return (seconds + 1 - clock) % _HALF_AN_HOUR_S <= _MOST_BEHIND_S  # fractions are left out

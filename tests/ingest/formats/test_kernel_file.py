@@ -377,3 +377,16 @@ def test_no_bytes_break_it(data):
     KERNEL_FILE.recognises(head(data))
     for crash in crashes_of(KERNEL_FILE, data, block_bytes=7):
         json.dumps(crash)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Jan  1 00:20:37 web-1 kernel: ", "Jan  1 02:50:34 web-1 kernel: ", "Thu Jan  1 00:20:37 1970 kern.err kernel: "],
+)
+def test_a_clock_that_counts_from_the_start_of_the_kernel_tells_no_time(header):
+    assert the_crash(with_header(OLD_OOPS, header))["occurred_at"] == "2026-11-25T12:00:00Z"
+
+
+def test_a_crash_on_new_years_day_is_told_its_time():
+    crash = the_crash(with_header(OLD_OOPS, "Jan  1 00:27:37 web-1 kernel: "))
+    assert crash["occurred_at"] == "2026-01-01T00:27:37Z"
