@@ -38,6 +38,7 @@ _LEAST_PUSHED, _PUSHED_SHARE = 20, 0.1  # host-minutes of those that had just go
 _BEFORE_PUSH, _STRAYS = 0.25, 0.02  # of those of a push, how many came in as many minutes before; and at any time
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
+_SOME_MINUTES = 2  # after an install nothing is known of it yet, mostly
 LATE_MINUTES = 180
 """Of what is told later than that it is not known how much later."""
 
@@ -98,8 +99,10 @@ class UpdateTime:
         sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle, where there are few.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
         lately: that for each of the last KEPT_MINUTES; None where the update is idle: all of it was zero.
-        since_minute: the first minute in which a host had it.
+        since_minute: the first minute in which a host had it, as far as is known.
         changed_tick: the last tick that brought a change.
+        told, told_late: installs so far, and of these those told some minutes after: other hosts had it then than was
+            held to be so.
         by_hour: (HOURS, WINDOWS) host-minutes by the hour of the day, of who had left as well until that was known.
     """
 
@@ -108,6 +111,8 @@ class UpdateTime:
     lately: MinuteCounts | None
     since_minute: int
     changed_tick: int
+    told: float = 0.0
+    told_late: float = 0.0
     by_hour: Floats = field(default_factory=lambda: np.zeros((HOURS, WINDOWS)))
 
     def host_minutes(self, tick: int) -> Floats:
@@ -347,8 +352,12 @@ class HostTime:
         time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
         minute = rows.minute[picked].astype(np.int64)
+        time.since_minute = min(time.since_minute, int(minute.min()))
         got = (age == 0) & (change > 0)
-        np.add.at(self.told, np.minimum(rows.tick[picked][got] - minute[got], LATE_MINUTES), change[got].astype(float))
+        late_by, hosts = rows.tick[picked][got] - minute[got], change[got].astype(float)
+        np.add.at(self.told, np.minimum(late_by, LATE_MINUTES), hosts)
+        time.told += hosts.sum()
+        time.told_late += hosts[late_by > _SOME_MINUTES].sum()
         fine = (cell * BOOTS + boot) * WINDOWS + age
         np.add.at(level.reshape(-1), fine, change.astype(float))
         np.add.at(moment.reshape(-1), fine, (change * minute).astype(float))

@@ -1,6 +1,8 @@
 """Charges: what each update pays for every event in the conditional test, whether its hosts had it or not.
 
 By the share of the hosts at risk that had the update then; an event of a host that had it counts for it, beyond that.
+Where installs are told so late that this was another share than was known then, all is charged anew: else hosts that
+told of theirs after others had crashed would be struck more often than they were to be.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from fleetcrash.attribution.facts.exposure import KEPT_MINUTES, WINDOWS, HostTim
 from fleetcrash.attribution.facts.news import News
 
 
+_TOLD_ANEW = 0.1  # of the installs; where fewer were told late since all was charged, it would change little
+
+
 class Charges:
     """The charges of all updates, by outcome, window and slice of the conditional test, and ratio.
 
@@ -27,6 +32,7 @@ class Charges:
 
     def __init__(self) -> None:
         self._of_update: dict[int, Floats] = {}
+        self._told_late: dict[int, float] = {}  # what ``UpdateTime.told_late`` was when all was charged
         self.slices = np.zeros(0, np.int64)
 
     def extend(self, news: News, slices: Slices, too_early: Mask, moved: Ints | None = None) -> None:
@@ -69,13 +75,24 @@ class Charges:
                 self._add(update, new, time, outcome, inside)
 
     def charge_late(self, tick: int, time: HostTime, updates: Set[int]) -> None:
-        """Charge those that were not yet for the events since a host had them: installs may be told after these."""
-        for update in updates - self._of_update.keys():
+        """Charge those that were not yet, or for too little, for the events since a host had them.
+
+        Installs may be told after these.
+        """
+        for update in updates:
+            if update in self._of_update and not self._is_behind(update, time):
+                continue
+            self._told_late[update] = time.by_update[update].told_late
             since = max(time.by_update[update].since_minute, tick - KEPT_MINUTES + 1)
             minute = self._events.minute[: int(np.searchsorted(self._events.tick, tick, side="left"))]
             known = np.flatnonzero((minute >= since) & ~self._too_early[: len(minute)])
             self._of_update[update] = self._none()
             self._add(update, known, time, *self._cut(known))
+
+    def _is_behind(self, update: int, time: HostTime) -> bool:
+        """Whether many installs were told late since an update was charged for all events."""
+        of_update = time.by_update[update]
+        return of_update.told_late - self._told_late[update] > _TOLD_ANEW * of_update.told
 
     def _none(self) -> Floats:
         return np.zeros((OUTCOMES, WINDOWS, len(self.slices), len(TEST_RATIOS)))

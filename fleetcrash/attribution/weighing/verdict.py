@@ -144,7 +144,9 @@ def _named(
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
     if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, hosts)):
-        stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
+        # What happens meanwhile for another reason counts against its test as well; but that passed once.
+        has_passed = passed[leader] or is_old or odds.is_known
+        stands = odds.probabilities[leader] >= _enough(is_old) and has_passed
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
         # By releases alone every host has it: that the struck ones are all of one place may show later.

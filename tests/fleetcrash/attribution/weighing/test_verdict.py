@@ -14,7 +14,7 @@ import pytest
 from fleetcrash.arrays import Floats
 from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.facts.exposure import AGES
-from fleetcrash.attribution.hypotheses.suspects import Trial
+from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.hypotheses.waves import SHAPES, Waves
 from fleetcrash.attribution.weighing import odds as weighing
 from fleetcrash.attribution.weighing import verdict
@@ -992,6 +992,22 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE if named is None else Kind.UPDATE, named)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_name_is_kept_though_its_test_falls_for_what_happens_elsewhere(named):
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[CRASH, :, 0, 0] = EVENTS
+    evidence = np.array([100.0])
+    trial = Trial(np.array([UPDATE]), events, events, evidence, np.array([LOG_THRESHOLD - 2.0]), evidence[:, None])
+    told = _without_waves(
+        trial,
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UPDATE if named else Kind.UNDETERMINED,
+        named_before=UPDATE if named else None,
+        contrast={UPDATE: 50.0}.__getitem__,
+    )
+    assert told.update == (UPDATE if named else None)
 
 
 def test_of_two_that_hosts_got_in_one_go_neither_is_named_because_they_left():
