@@ -371,7 +371,7 @@ class Expectation:
                 where = self._system[events.cell[event]], events.since_boot[event]
                 self.baseline.learn_event(outcome, *where, spots=self._spots.of_event(event))
                 if self._learns_hazard and minute > tick - KEPT_MINUTES:
-                    self._learn_hazard(event)
+                    self._learn_hazard(event, tick)
 
     def _is_told(self, minute: int) -> NDArray[np.bool_]:
         """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""
@@ -380,13 +380,14 @@ class Expectation:
         told[DARK] = are_ends_told and not self._news.may_be_patching(minute)
         return told
 
-    def _learn_hazard(self, event: int) -> None:
+    def _learn_hazard(self, event: int, tick: int) -> None:
         """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""
         events, exposed = self._news.events, self._news.exposed_events
         if events.since_boot[event] < LONG_UP:
             return
         low, high = np.searchsorted(self._exposed_event, [event, event + 1])
         rows = self._of_exposed[low:high]
+        rows = rows[(exposed.tick[rows] <= tick) & (exposed.gone_tick[rows] > tick)]
         ages = dict(zip(exposed.update[rows].tolist(), exposed.age[rows].tolist(), strict=True))
         where = int(events.minute[event]), int(events.cell[event]), int(events.since_boot[event])
         self.hazard.learn(self.time, ages, *where)

@@ -26,7 +26,7 @@ from fleetcrash.attribution.weighing.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.counts import MOSTLY
 from fleetcrash.times import DAY
 
-_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
+_AT_ONCE_AGES, _SOON_AGES = np.searchsorted(AGE_MINUTES, (10, 60), side="right").tolist()  # of installs: under an hour
 
 _LOST = 0.3  # of the installs; more are seldom lost
 # What hosts have to say for an update that strikes late, where most of the struck hosts lack it.
@@ -140,13 +140,18 @@ class Testimony:
         )
 
     def _went_to_whole_places(self, update: int) -> bool:
-        """Whether it strikes hours after its installs, and as few customers, or sites, got it as may all be in trouble.
+        """Whether as few customers, or sites, got it as may all be in trouble, and nothing but that they did tells.
 
-        Unless hosts there that lack it are spared.
+        It may strike at once. Else hosts may be struck as long after they got it as its fault would have it, if that is
+        within hours; or hosts there that lack it are spared.
         """
         inquiry, tick = self._inquiry, self._case.tick
-        if not inquiry.news.installs_told or not self.strikes_late(update):
+        if not inquiry.news.installs_told or self._strikes_mostly(update, _AT_ONCE_AGES):
             return False
+        if not self.strikes_late(update):
+            among_holders = self._after_install(update, self._case.events, among_holders=True)
+            if among_holders >= LOG_BY_DELAY:
+                return False
         struck = np.flatnonzero(self._case.events & inquiry.events_with(update, tick))
         if not len(struck):
             return False
@@ -267,9 +272,13 @@ class Testimony:
 
     def strikes_late(self, update: int) -> bool:
         """Whether most of what the update may have done came an hour or more after its installs."""
+        return not self._strikes_mostly(update, _SOON_AGES)
+
+    def _strikes_mostly(self, update: int, ages: int) -> bool:
+        """Whether most of what the update may have done came at so many of the youngest ages of its installs."""
         row = self._trial.row_of(update)
         by_age = self._trial.events[:, row, :AGES].sum(0)[:, self._trial.likeliest_slice(row)]
-        return bool(by_age[:_SOON_AGES].sum() <= MOSTLY * by_age.sum())
+        return bool(by_age[:ages].sum() > MOSTLY * by_age.sum())
 
     def _is_at_blamed_place(self, update: int) -> bool:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)

@@ -162,6 +162,38 @@ def test_how_much_more_follows_an_install_is_learned_and_never_less_than_nothing
     assert ratios[2] == 1.0
 
 
+def test_what_follows_installs_is_learned_from_those_that_were_told_by_then(empty_lake: Path) -> None:
+    hosts, installed, told_late, now = 60, 90, 300, 290
+    world: World = {
+        "host": [
+            {"host_id": f"h{n}", "os_type": "windows", "seen_at": at(seen)} for n in range(hosts) for seen in (-700, 10)
+        ],
+        "install": [
+            {
+                "host_id": f"h{n}",
+                "update_id": "u",
+                "applied_at": at(installed),
+                "received_at": at(installed + 1 if n < hosts // 2 else told_late),
+            }
+            for n in range(hosts)
+        ],
+        "crash": [
+            *(crash_of(n, minute) for n, minute in ((59, 0), (58, 5), (57, 50))),
+            *(crash_of(n, installed + 5 + n - 40) for n in range(40, 50)),
+        ],
+        "update": [{"update_id": "u", "kind": "content", "released_at": at(installed - 10)}],
+    }
+    ratios = []
+    with lake_of(world, empty_lake) as lake:
+        for minute in (now, told_late + 100):
+            with Engine(lake, as_of=at(minute)) as engine:
+                detector = Detector(read_news(engine))
+            for tick in range(detector.news.first_tick, int(at(now).timestamp()) // 60 + 1):
+                detector.tick(tick)
+            ratios.append(detector._inquiry.expected.hazard.ratios().tolist())
+    assert ratios[0] == ratios[1]
+
+
 def test_hosts_of_which_nobody_says_whether_they_are_always_on_count_at_their_site(empty_lake: Path) -> None:
     """As in files that others wrote; a load fills in that they are not."""
     world: World = {
