@@ -19,7 +19,6 @@ from fleetcrash.attribution.expected.slices import Slices
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES, WINDOWS, HostTime
 from fleetcrash.attribution.facts.news import News
 
-
 _TOLD_ANEW = 0.1  # of the installs; where fewer were told late since all was charged, it would change little
 
 
