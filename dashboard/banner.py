@@ -185,7 +185,7 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     elif incident.verdict == "cannot_separate":
         shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.tied[:3]]
     crashed = evidence.get("hosts_crashed")
-    exposed = impact.get("exposed") or evidence.get("hosts_exposed")
+    exposed = evidence.get("hosts_exposed")
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
     if incident.hosts_left is not None:
         shown.append(Fact("Went offline", count(incident.hosts_left)))

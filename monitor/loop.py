@@ -156,7 +156,7 @@ class Monitor:
         """Keep the hosts of incidents that are those of no update, of which anybody could ask the lake."""
         lists = HostLists(self._lake.root)
         for incident, told in zip(detector.incidents, found["incidents"], strict=True):
-            if not told["impact"]["exposed"]:
+            if told["update_id"] is None or detector.news.crashes_only:
                 lists.keep(self._engine, told, partial(accounted_for, self._engine, detector, incident))
 
     def _keep(self, as_of: datetime, found: JSON) -> None:

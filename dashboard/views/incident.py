@@ -166,7 +166,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
     else:
         who = Card("Attribution", "none", more="closed before anything could be told")
     crashed = evidence.get("hosts_crashed")
-    exposed = impact.get("exposed") or evidence.get("hosts_exposed")
+    exposed = evidence.get("hosts_exposed")
     share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""
     word = "exposed" if incident.verdict == "update" else "concerned"
     hit = Card(
@@ -243,7 +243,9 @@ def _states(incident: Incident, snapshot: Snapshot) -> None:
         if snapshot.only_crashes:
             st.html(notice("Not known", f"Nothing is known of hosts but their crashes: {NOT_TOLD}."))
         elif incident.verdict == "update":
-            st.html(notice("No host counts as exposed", "None is known to have had the update."))
+            still = "Of those that had the update none is what it hits any more."
+            gone = incident.evidence.get("hosts_exposed")
+            st.html(notice("No host counts as exposed", still if gone else "None is known to have had the update."))
         else:
             st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
         return

@@ -75,7 +75,7 @@ def _all_clusters(incident: Incident, since: datetime) -> str:
 
 def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
     """Draw the hosts of an incident in one state, within the filters; the file has all of them."""
-    if incident.update_id is None or not incident.impact.get("exposed"):
+    if incident.update_id is None or feed.snapshot().only_crashes:
         hosts_hit(feed, view, incident)
         return
     with panel("Hosts of the incident"):

@@ -36,8 +36,8 @@ def list_hosts(
 ) -> dict[str, Any]:
     """Every host that an update or an incident concerns, as of an instant.
 
-    Of an incident that names an update they are those of the update. Of any other they are those that it accounts for,
-    which its counts are of.
+    Of an incident that names an update they are those of the update. Of any other, and where nothing is known of hosts
+    but their crashes, they are those that it accounts for, which its counts are of.
 
     Args:
         concerned_by: an update, or an incident by its id.
@@ -103,9 +103,7 @@ def _of_incident(
     update_id = None if incident.update is None else detector.news.suspects[incident.update].update_id
     condition = incident.condition if wanted is None else wanted
     told = {"incident_id": incident_id, "update_id": update_id, "condition": condition}
-    if update_id is not None:
-        impact = impact_of(engine, update_id, condition)
-        if impact.exposed:  # else nothing is known of hosts but their crashes, and the incident counts what it claims
-            return told, impact.hosts
+    if update_id is not None and not detector.news.crashes_only:
+        return told, impact_of(engine, update_id, condition).hosts
     hosts = what_became_of(engine, accounted_for(engine, detector, incident))
     return told, hosts.filter(pa.array(matching(engine, hosts, wanted or {})))

@@ -294,6 +294,18 @@ def test_of_what_no_update_did_nobody_is_told_as_exposed_to_it(lake: Lake, incid
     assert "a wave is a rise that follows no update" in page.text
 
 
+def test_hosts_that_are_not_what_was_struck_any_more_count_as_struck_and_have_no_state(lake: Lake, incident_page):
+    named = incident(condition={"agent_version": "1.0"})
+    tick(lake, [named | {"impact": dict.fromkeys(named["impact"], 0)}])
+    page = incident_page(lake.root, "inc-0001")
+    assert (
+        f"Hosts crashed {named['evidence']['hosts_crashed']} of {named['evidence']['hosts_exposed']} exposed"
+        in page.text
+    )
+    assert "Of those that had the update none is what it hits any more." in page.text
+    assert "0 hosts in this state" in page.text
+
+
 def test_certainty_is_rounded_to_on_neither_side(lake: Lake, incident_page):
     tick(lake, [incident(candidates=[{"update_id": GUILTY, "probability": 1.0}])])
     evidence = incident_page(lake.root, "inc-0001").table("Evidence")

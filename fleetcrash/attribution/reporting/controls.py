@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.facts.columns import as_microseconds
-from fleetcrash.attribution.reporting.impact import Impact
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE
 
@@ -39,13 +39,12 @@ class Controls:
     placebo_as_many: float
 
 
-def controls_of(engine: Engine, update_id: str, impact: Impact, window_min: int) -> Controls:
-    """The controls of a named update, over the hosts that its condition selects.
+def controls_of(engine: Engine, update_id: str, hosts: pa.Table, window_min: int) -> Controls:
+    """The controls of a named update.
 
     Args:
-        impact: of the update and its condition.
+        hosts: those that had it and that its condition selects: host_id, installed_at.
     """
-    hosts = impact.hosts.filter(pc.is_valid(impact.hosts["installed_at"]))
     crashes = engine.table("detection/crashes_of_exposed", update_id=update_id)
     rows = pc.index_in(crashes["host_id"], hosts["host_id"])
     mine = pc.is_valid(rows).to_numpy(zero_copy_only=False)

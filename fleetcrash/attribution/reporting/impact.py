@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -64,24 +65,24 @@ class Impact:
         """How many hosts have been exposed."""
         return len(self.hosts) - self.count(State.PENDING)
 
-    @property
-    def crashes(self) -> int:
-        """How many crashes happened while exposed."""
-        return int(pc.sum(self.hosts["crashes"]).as_py() or 0)
-
-    @property
-    def hosts_crashed(self) -> int:
-        """How many hosts crashed while exposed."""
-        return int(pc.sum(pc.greater(self.hosts["crashes"], 0)).as_py() or 0)
-
-    @property
-    def hosts_dark(self) -> int:
-        """How many hosts went dark while exposed, back or not."""
-        return int(pc.sum(self.hosts["has_gone_dark"]).as_py() or 0)
-
     def counts(self) -> dict[str, int]:
         """The contract's impact: exposed, then each state."""
         return {"exposed": self.exposed, **{state.value: self.count(state) for state in State}}
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What an update did to hosts in some time, by what each was when it was struck, whatever became of it since.
+
+    Attributes:
+        hosts: one row per host that was exposed by the end of it: host_id, installed_at.
+        crashes: how many happened while exposed. hosts_crashed, hosts_dark: how many did while exposed, back or not.
+    """
+
+    hosts: pa.Table
+    crashes: int
+    hosts_crashed: int
+    hosts_dark: int
 
 
 def impact_of(engine: Engine, update_id: str, condition: Condition | None) -> Impact:
@@ -93,6 +94,31 @@ def impact_of(engine: Engine, update_id: str, condition: Condition | None) -> Im
     keep_known(engine)
     hosts = engine.table("host_states", update_id=update_id)
     return Impact(hosts.filter(pa.array(matching(engine, hosts, condition or {}))))
+
+
+def harm_of(
+    engine: Engine,
+    update_id: str,
+    condition: Condition | None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Harm:
+    """What an update did to hosts from one instant to another.
+
+    Args:
+        condition: hits of hosts that did not match it then are left out, and hosts that matched it neither when they
+            were hit nor in the end; None: every one.
+        since, until: None: from the first install on, up to the engine's instant.
+    """
+    keep_known(engine)
+    told = dict(condition or {})
+    beside = told.pop("with_update", None)
+    rows = engine.table("hits_of_update", update_id=update_id, with_update=beside, since=since, until=until)
+    rows = rows.filter(pa.array(matching(engine, rows, told)))
+    crashed, dark = (rows.filter(pc.equal(rows["hit"], hit))["host_id"] for hit in ("crash", "dark"))
+    hosts = rows.group_by(["host_id", "installed_at"]).aggregate([]).sort_by("host_id")
+    return Harm(hosts, len(crashed), pc.count_distinct(crashed).as_py(), pc.count_distinct(dark).as_py())
 
 
 def matching(engine: Engine, hosts: pa.Table, condition: Condition) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.reporting.accounted import counts_of
 from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.controls import controls_of
-from fleetcrash.attribution.reporting.impact import Impact, State, impact_of
+from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of, impact_of
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, TIED_FROM, Kind
@@ -56,9 +56,12 @@ def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Seq
 
 def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: datetime) -> JSON:
     suspect = None if incident.update is None else detector.news.suspects[incident.update]
-    impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
+    impact = harm = None
+    if suspect is not None and not detector.news.crashes_only:  # else nothing is known of hosts but their crashes
+        impact = impact_of(engine, suspect.update_id, incident.condition)
+        harm = harm_of(engine, suspect.update_id, incident.condition)
     candidates = _candidates(detector, incident)
-    evidence = _evidence(engine, detector, incident, impact)
+    evidence = _evidence(engine, detector, incident, harm)
     return {
         "incident_id": incident.incident_id,
         "alarm_at": tick_text(incident.alarm_tick),
@@ -84,7 +87,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
         ],
         "lacks": _lacks(incident),
         "rivals": _rivals(detector, incident),
-        "controls": None if impact is None else _controls(engine, detector, incident, impact),
+        "controls": None if harm is None else _controls(engine, detector, incident, harm),
         "where": where_of(detector, incident),
         "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
     }
@@ -122,16 +125,16 @@ def _rate_ratio(seen: int, mean: float) -> JSON:
     return {"low": low, "estimate": estimate, "high": high}
 
 
-def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
+def _evidence(engine: Engine, detector: Detector, incident: Incident, harm: Harm | None) -> JSON:
     seen, expected, log_evidence = _counts_behind(detector, incident)
-    if impact is None or not impact.exposed:  # no update is named, or nothing is known of hosts but their crashes
+    if harm is None:
         counts = counts_of(engine, detector, incident)
     else:
         counts = {
-            "crashes": impact.crashes,
-            "hosts_crashed": impact.hosts_crashed,
-            "hosts_exposed": impact.exposed,
-            "hosts_dark": impact.hosts_dark,
+            "crashes": harm.crashes,
+            "hosts_crashed": harm.hosts_crashed,
+            "hosts_exposed": len(harm.hosts),
+            "hosts_dark": harm.hosts_dark,
         }
     return {
         **counts,
@@ -212,7 +215,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     return rows
 
 
-def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Impact) -> JSON | None:
+def _controls(engine: Engine, detector: Detector, incident: Incident, harm: Harm) -> JSON | None:
     """What the crashes with the named update are compared with; None while nothing is named."""
     if incident.update is None or incident.trial is None or incident.judgement is None:
         return None
@@ -220,14 +223,14 @@ def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Im
         return None  # those beside them are the control; and what was installed long ago has no time since then
     row = incident.trial.row_of(incident.update)
     update_id = detector.news.suspects[incident.update].update_id
-    return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
+    return asdict(controls_of(engine, update_id, harm.hosts, incident.trial.window_min(row)))
 
 
 def _summary(
     detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
 ) -> str:
     since = tick_text(incident.alarm_tick)[11:16]
-    if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
+    if incident.kind is Kind.UPDATE and incident.update is not None:
         suspect = detector.news.suspects[incident.update]
         told = incident.condition
         whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
@@ -236,11 +239,11 @@ def _summary(
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)
         says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
-        if not impact.exposed:
+        if impact is None:
             return f"{blamed}{_hosts(evidence['hosts_crashed'])} crashed, of how many that had it is not known {says}."
         return (
             f"{blamed}"
-            f"{impact.hosts_crashed:,} of {_hosts(impact.exposed, 'exposed ')} crashed, "
+            f"{evidence['hosts_crashed']:,} of {_hosts(evidence['hosts_exposed'], 'exposed ')} crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {says}."
         )
     hit = f"{_hosts(evidence['hosts_crashed'])} crashed and {evidence['hosts_dark']:,} went dark"

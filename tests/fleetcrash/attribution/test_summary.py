@@ -98,7 +98,7 @@ def test_an_update_after_which_hardly_any_crash_is_said_to_silence_them(crashed,
     detector: Any = SimpleNamespace(
         news=SimpleNamespace(suspects=[SimpleNamespace(update_id="bad", kind="content")]), incidents=[one]
     )
-    impact: Any = SimpleNamespace(exposed=20, hosts_crashed=crashed, count=lambda _: 7)
+    impact: Any = SimpleNamespace(count=lambda _: 7)
     listed = [{"update_id": "bad", "probability": 1.0}]
-    text = _summary(detector, one, impact, listed, {"hosts_crashed": crashed, "hosts_dark": 20})
+    text = _summary(detector, one, impact, listed, {"hosts_crashed": crashed, "hosts_exposed": 20, "hosts_dark": 20})
     assert text.startswith(f"bad (content) {does} some of its hosts: {crashed} of 20 exposed hosts crashed, 7 dark")

@@ -3,7 +3,7 @@
 import pytest
 
 from fleetcrash.attribution.reporting.controls import controls_of
-from fleetcrash.attribution.reporting.impact import impact_of
+from fleetcrash.attribution.reporting.impact import harm_of
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, lake_of
 
@@ -23,7 +23,7 @@ def asked(empty_lake, installed, crashed, window_min=10):
         ],
     }
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
-        return controls_of(engine, "u", impact_of(engine, "u", None), window_min)
+        return controls_of(engine, "u", harm_of(engine, "u", None).hosts, window_min)
 
 
 def test_hosts_are_counted_once_and_as_long_before_the_install_as_after_it(empty_lake):

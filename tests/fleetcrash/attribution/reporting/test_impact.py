@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.attribution.conditions.grammar import Condition, matches
-from fleetcrash.attribution.reporting.impact import State, impact_of
+from fleetcrash.attribution.reporting.impact import State, harm_of, impact_of
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.reference import Known
@@ -38,9 +38,11 @@ def test_states_and_the_counts_behind_them_are_those_that_the_contract_says(empt
                 found = {row["host_id"]: row["state"] for row in impact.hosts.to_pylist()}
                 assert found == _expected(world, known, update), (update, instant)
                 hits = [known.hits(host, update) for host in known.everyone() if known.exposures(host, update)]
-                assert impact.crashes == sum(len(crashes) for crashes, _, _ in hits)
-                assert impact.hosts_crashed == sum(bool(crashes) for crashes, _, _ in hits)
-                assert impact.hosts_dark == sum(bool(silences) for _, silences, _ in hits)
+                harm = harm_of(engine, update, None)
+                assert len(harm.hosts) == impact.exposed
+                assert harm.crashes == sum(len(crashes) for crashes, _, _ in hits)
+                assert harm.hosts_crashed == sum(bool(crashes) for crashes, _, _ in hits)
+                assert harm.hosts_dark == sum(bool(silences) for _, silences, _ in hits)
 
 
 _CONDITIONS = st.dictionaries(
