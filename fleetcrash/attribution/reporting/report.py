@@ -59,7 +59,8 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
     impact = harm = None
     if suspect is not None and not detector.news.crashes_only:  # else nothing is known of hosts but their crashes
         impact = impact_of(engine, suspect.update_id, incident.condition)
-        harm = harm_of(engine, suspect.update_id, incident.condition)
+        since, until = _span(detector, incident)
+        harm = harm_of(engine, suspect.update_id, incident.condition, since=since, until=until)
     candidates = _candidates(detector, incident)
     evidence = _evidence(engine, detector, incident, harm)
     return {
@@ -91,6 +92,18 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
         "where": where_of(detector, incident),
         "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
     }
+
+
+def _span(detector: Detector, incident: Incident) -> tuple[datetime | None, datetime | None]:
+    """From when to when what the named update does to hosts is of an incident; None: ever since, or to this day.
+
+    What it did before belongs to the incidents that name it and had ended by then.
+    """
+    alarm = incident.alarm_tick
+    same = [one for one in detector.incidents if one.update == incident.update]
+    ended = [one.ended_tick for one in same if one.ended_tick is not None and one.ended_tick <= alarm]
+    since = tick_time(max(*ended, incident.since)) if ended else None
+    return since, None if incident.closed_tick is None else tick_time(incident.closed_tick)
 
 
 def _lacks(incident: Incident) -> str | None:

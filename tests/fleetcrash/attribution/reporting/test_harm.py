@@ -88,3 +88,38 @@ def test_hosts_of_which_nothing_was_known_yet_are_what_they_were_told_to_be_firs
         }
     assert {name: harm.hosts_crashed for name, harm in found.items()} == {"eu": 3, "us": 0, "both": 1}
     assert {name: len(harm.hosts) for name, harm in found.items()} == {"eu": 3, "us": 4, "both": 2}
+
+
+FIRST, LATER = range(40), range(90, 110)  # those that it crashes at once, and those that get it hours later
+
+
+def twice_struck_world() -> World:
+    """A content update crashes half of the hosts that get it, and others hours later; the rest crash now and then."""
+    hosts = range(200)
+    return {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "agent_version": "7.11"} for n in hosts],
+        "session": [{"host_id": f"h{n}", "online_from": at(-2 * DAY)} for n in hosts],
+        "crash": [crash_of(n, -DAY + (n - 150) * 24) for n in hosts[150:]]
+        + [crash_of(n, 64 + n / 25) for n in FIRST]
+        + [crash_of(n, 500 + n / 50) for n in LATER]
+        + [crash_of(n, 800 + n * 20) for n in range(50, 80)],
+        "install": [{"host_id": f"h{n}", "update_id": "bad", "applied_at": at(60 + n / 25)} for n in range(80)]
+        + [{"host_id": f"h{n}", "update_id": "bad", "applied_at": at(496 + n / 50)} for n in LATER],
+        "update": [{"update_id": "bad", "kind": "content", "channel": "c", "version": "1", "released_at": at(59)}],
+    }
+
+
+def test_what_a_closed_incident_counts_does_not_grow_any_more(empty_lake):
+    struck: dict[str, list[tuple[int, ...]]] = {}
+    with lake_of(twice_struck_world(), empty_lake) as lake:
+        for minute in (300, 690, 3000):
+            for one in incidents(lake, as_of=at(minute))["incidents"]:
+                assert (one["update_id"], one["closed_at"] is not None) == ("bad", True)
+                evidence = one["evidence"]
+                counts = evidence["crashes"], evidence["hosts_crashed"], evidence["hosts_exposed"]
+                assert f"{counts[1]} of {counts[2]} exposed hosts crashed" in one["summary"]
+                struck.setdefault(one["incident_id"], []).append((*counts, one["controls"]["after"]))
+                assert one["impact"]["exposed"] == (80 if minute == 300 else 80 + len(LATER))
+    first, later = struck.values()
+    assert first == [(len(FIRST), len(FIRST), 80, len(FIRST))] * 3
+    assert [counts[:3] for counts in later] == [(len(LATER), len(LATER), 80 + len(LATER))] * 2
