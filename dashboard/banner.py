@@ -11,6 +11,7 @@ from dashboard.markup import Fact, facts, text
 from dashboard.snapshot import Snapshot, Update
 from dashboard.wording import (
     CAUSE_NAMES,
+    MOST_TIED,
     NOT_TOLD,
     clock,
     condition_words,
@@ -18,6 +19,7 @@ from dashboard.wording import (
     hosts_command,
     kind_name,
     on_lake,
+    one_of,
     part_words,
     percent,
     place_words,
@@ -52,11 +54,11 @@ def headline(incident: Incident, snapshot: Snapshot) -> str:
 
 def _tie(incident: Incident) -> str:
     rose = _rose(incident)
-    names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied[:3]]
+    names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied]
     cannot = "cannot be told" if incident.is_open else "could not be told"
     yet = " yet" if incident.is_open else ""
     if len(names) > 1:
-        return f"{rose} after an update: {' or '.join(names)}, which {cannot} apart{yet}"
+        return f"{rose} after an update: {one_of(names)}, which {cannot} apart{yet}"
     after = f" after an update, {names[0]}" if names else ""
     return f"{rose}{after}; whether {'it' if names else 'an update'} did it {cannot}{yet}"
 
@@ -119,10 +121,10 @@ def plain_headline(incident: Incident) -> str:
     if incident.verdict == "update":
         return f"{plain(incident.update_id)} {_does(incident)} {_whom(incident)}"
     if incident.verdict == "cannot_separate":
-        names = [plain(each.update_id) for each in incident.tied[:3]]
+        names = [plain(each.update_id) for each in incident.tied]
         cannot = "cannot be told yet" if incident.is_open else "could not be told"
         other = "something that is no update" if names else f"{_rose(incident)}; whether an update did it {cannot}"
-        return " or ".join(names if len(names) > 1 else [*names, other])
+        return one_of(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
         return f"No update to blame: {followed_words(incident)}"
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
@@ -183,7 +185,7 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
             Fact("Whom", condition_words(incident.condition)),
         ]
     elif incident.verdict == "cannot_separate":
-        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.tied[:3]]
+        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.tied[:MOST_TIED]]
     crashed = evidence.get("hosts_crashed")
     exposed = evidence.get("hosts_exposed")
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any
 
-from fleetcrash.attribution.weighing.judgement import TIED_FROM
+from fleetcrash.attribution.weighing.judgement import are_tied
 
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
@@ -109,8 +110,9 @@ class Incident:
 
     @property
     def tied(self) -> tuple[Candidate, ...]:
-        """The candidates that count as tied: the likeliest, and those with a probability of at least 0.05."""
-        return self.candidates[:1] + tuple(each for each in self.candidates[1:] if each.probability >= TIED_FROM)
+        """The candidates that count as tied: the likeliest, and those that the monitor's summary is between."""
+        tied = are_tied([each.probability for each in self.candidates])
+        return self.candidates[:1] + tuple(compress(self.candidates[1:], tied[1:]))
 
     @property
     def hosts_left(self) -> int | None:

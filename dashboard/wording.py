@@ -50,6 +50,7 @@ CLUSTER_STATES = {
 }
 # Why something about hosts is not known where there are only crashes.
 NOT_TOLD = "no inventory, no installs, no presence"
+MOST_TIED = 3  # updates that are named in a sentence or a card about a tie
 
 _WHOLE_FLEET = "the whole fleet"  # as the monitor says it
 
@@ -162,6 +163,13 @@ def place_words(name: str, dimension: str) -> str:
     elif not dimension and name.partition(" ")[0] in ("region", "ring", "site", "group", "customer"):
         at = "in"
     return f"{at} {plain(part_words(name), 60)}"
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Some names, of which it is one: the first few, and how many more there are."""
+    if len(names) <= MOST_TIED:
+        return " or ".join(names)
+    return f"{', '.join(names[:MOST_TIED])} or {count(len(names) - MOST_TIED)} more"
 
 
 def percent(share: float | None) -> str:

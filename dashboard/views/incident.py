@@ -33,6 +33,7 @@ from dashboard.wording import (
     condition_words,
     count,
     counted,
+    one_of,
     percent,
     plain,
     times,
@@ -40,6 +41,7 @@ from dashboard.wording import (
 )
 
 _HARDLY_ANY = 1e-9  # probability: what is left by candidates that were rounded up to certainty
+_MOST_CANDIDATES = 10  # listed one by one
 _ROWS_EVERY_S = 10  # a table that people read must not change all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
@@ -153,7 +155,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
             kind="culprit",
         )
     elif incident.verdict == "cannot_separate":
-        tied = " or ".join(f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.tied[:3])
+        tied = one_of([f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.tied])
         who = Card("Attribution", "tied" if len(incident.tied) > 1 else "not certain", more=tied)
     elif incident.verdict == "no_update":
         who = Card(
@@ -291,8 +293,11 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
     if isinstance(strength, int | float):
         rows.append(Row(["Log evidence", f"{strength:.1f}"]))
     rows += [] if unknown else _controls(incident.controls)
-    for each in incident.candidates:
+    for each in incident.candidates[:_MOST_CANDIDATES]:
         rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
+    more = [each.probability for each in incident.candidates[_MOST_CANDIDATES:]]
+    if more:
+        rows.append(Row([f"Probability of one of {count(len(more))} more", percent(sum(more))]))
     left = 1 - sum(each.probability for each in incident.candidates)
     if incident.candidates:
         rows.append(Row(["Probability of no change", percent(max(_HARDLY_ANY, left))]))

@@ -25,7 +25,7 @@ from dashboard.selection import LOOKS_BACK, Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, export_curve, named_updates
-from dashboard.wording import NOT_TOLD, clock, count, counted, percent, plain, rate, times
+from dashboard.wording import MOST_TIED, NOT_TOLD, clock, count, counted, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
@@ -180,7 +180,7 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         sure = f"probability {percent(first.probability)}" + (f"; {others} more open" if others else "")
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
-        names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.tied[:3])
+        names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.tied[:MOST_TIED])
         tied = len(first.tied)
         return Card("Culprit", f"one of {tied}" if tied > 1 else "not certain", more=names)
     if first.verdict == "no_update":

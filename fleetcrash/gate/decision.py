@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from math import isfinite
 from typing import Any
 
 from fleetcrash.attribution.backtest import incidents_of
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
-from fleetcrash.attribution.weighing.judgement import TIED_FROM
+from fleetcrash.attribution.weighing.judgement import are_tied
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
@@ -105,7 +106,8 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
         if incident["verdict"] == "update" and incident["update_id"] == update_id:
             return Accusation(incident["incident_id"], True, incident["summary"])
     for incident in found:
-        tied = {one["update_id"] for one in incident["candidates"] if one["probability"] >= TIED_FROM}
+        names = [one["update_id"] for one in incident["candidates"]]
+        tied = compress(names, are_tied([one["probability"] for one in incident["candidates"]]))
         if incident["verdict"] == "cannot_separate" and incident["closed_at"] is None and update_id in tied:
             return Accusation(incident["incident_id"], False, incident["summary"])
     return None

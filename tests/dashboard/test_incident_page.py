@@ -306,6 +306,17 @@ def test_hosts_that_are_not_what_was_struck_any_more_count_as_struck_and_have_no
     assert "0 hosts in this state" in page.text
 
 
+def test_of_many_that_are_tied_a_few_are_named_and_the_others_counted(lake: Lake, incident_page):
+    tied = [{"update_id": f"u{number:02}", "probability": 0.04} for number in range(25)]
+    tick(lake, [incident(verdict="cannot_separate", update_id=None, named_at=None, candidates=tied)])
+    page = incident_page(lake.root, "inc-0001")
+    assert "after an update: u00 , u01 , u02 or 22 more, which cannot be told apart yet" in page.text
+    assert "u00 4.0 %, u01 4.0 %, u02 4.0 % or 22 more" in page.text
+    evidence = page.table("Evidence")
+    assert evidence["Probability of u09"][1] == "4.0 %"
+    assert evidence["Probability of one of 15 more"][1] == "60.0 %"
+
+
 def test_certainty_is_rounded_to_on_neither_side(lake: Lake, incident_page):
     tick(lake, [incident(candidates=[{"update_id": GUILTY, "probability": 1.0}])])
     evidence = incident_page(lake.root, "inc-0001").table("Evidence")

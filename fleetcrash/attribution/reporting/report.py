@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,13 @@ from fleetcrash.attribution.reporting.controls import controls_of
 from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of, impact_of
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
-from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, TIED_FROM, Kind
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, are_tied
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
 SCHEMA = 1
-_MOST_CANDIDATES = 10
-_LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
+_LEAST_PROBABILITY = 1e-4  # those that are less likely, all together, are noise on the page
+_NAMED_IN_A_TIE = 3
 
 _HARDLY_ANY = 0.1  # so few crash, beside those that go dark
 
@@ -127,9 +128,14 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     left = 1.0 - sum(likely.values())
     likely |= {update: left / (len(incident.judgement.unweighed) + 1) for update in incident.judgement.unweighed}
     suspects = detector.news.suspects
-    named = [(suspects[one].update_id, weight) for one, weight in likely.items() if weight >= _LEAST_PROBABILITY]
-    named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
-    return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
+    named = sorted(
+        ((suspects[one].update_id, round(weight, 6)) for one, weight in likely.items()),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    # What the least likely ones add up to, one more at a time.
+    together = np.cumsum([weight for _, weight in named[::-1]])
+    listed = named[: int((together >= _LEAST_PROBABILITY).sum())]
+    return [{"update_id": name, "probability": weight} for name, weight in listed]
 
 
 def _rate_ratio(seen: int, mean: float) -> JSON:
@@ -277,15 +283,23 @@ def _summary(
         none = "and no update" if known else "and no update is known to have been sent out"
         return f"{rise}: the rise follows {part}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
-        names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
+        tied = are_tied([row["probability"] for row in candidates])
+        names = [row["update_id"] for row in compress(candidates, tied)]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
         lacks = _lacks(incident)
         why = f", because {lacks}" if lacks else ""
-        return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}{why}."
+        return f"{rise}: cannot separate {_one_of(names) or 'an update'} from {others}{why}."
     found = (
         "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
     )
     return f"{rise}: more than the baseline explains; {found}."
+
+
+def _one_of(names: Sequence[str]) -> str:
+    """Some names in a sentence: the first few, and how many more there are."""
+    if len(names) <= _NAMED_IN_A_TIE:
+        return " or ".join(names)
+    return f"{', '.join(names[:_NAMED_IN_A_TIE])} and {len(names) - _NAMED_IN_A_TIE:,} more"
 
 
 def _taken_over_by(detector: Detector, incident: Incident, *, is_left: bool) -> Incident | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from fleetcrash.arrays import Floats, Ints
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.hypotheses.dormant import Dormant
 from fleetcrash.counts import MOSTLY
 
@@ -15,8 +16,10 @@ from fleetcrash.counts import MOSTLY
 NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5
 
-# Updates that are less likely are not what a tie is between.
+# Updates that are less likely are not what a tie is between. But many alike are, if together as likely as three.
 TIED_FROM = 0.05
+_ALIKE = 0.5  # as likely as the likeliest one, or more
+_TIED_TOGETHER = 3 * TIED_FROM
 
 # How long an undetermined incident is given before a tie is called a tie.
 JUDGING_MINUTES = 15
@@ -48,6 +51,13 @@ class Lack(StrEnum):
     IN_TIME = "what speaks for the update was told hours late"
     TOLD = "the hosts that crashed have not told whether they got the update"
     LATELY = "the update was installed too long ago for the time since then to tell"
+
+
+def are_tied(probabilities: Sequence[float] | Floats) -> Mask:
+    """Which of some updates, by the posterior of each, are likely enough for a tie to be between them."""
+    weights = np.asarray(probabilities, dtype=np.float64)
+    alike = weights >= _ALIKE * weights.max(initial=0.0)
+    return (weights >= TIED_FROM) | (alike & (weights[alike].sum() >= _TIED_TOGETHER))
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ class Judgement:
 
     def candidates(self, updates: Ints) -> Ints:
         """Those of the updates (U,) that were weighed which are likely enough for a tie to be between them."""
-        return updates[self.probabilities >= TIED_FROM]
+        return updates[are_tied(self.probabilities)]
 
     def stated(self, kind: Kind) -> Floats:
         """(U,) the posterior as a verdict has it.

@@ -38,6 +38,7 @@ _LOG_ACQUITTAL = 7.6
 
 _ALIKE = 0.1  # at most so many of the events are at another age ...
 _NEARLY_ALIKE = 0.2  # ... or so many, where hosts with either alone are struck: the other's install is not told
+_PAIR = 2  # twins, mostly
 _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
@@ -244,7 +245,9 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     struck, early = by_age[leader].sum(), trial.events[:, leader, :_EARLY_AGES, 0].sum()
     if trial.left is not None:
         early += trial.left[leader, :_EARLY_LEFT].sum()
-    if odds.probabilities[leader] < KEEPING_PROBABILITY or early < MOSTLY * struck:
+    # Of more than two each may be unlikely, where one of them is likely.
+    near = odds.near if len(odds.near) > _PAIR else leader
+    if odds.probabilities[near].sum() < KEEPING_PROBABILITY or early < MOSTLY * struck:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
     update = int(trial.updates[leader])

@@ -69,6 +69,7 @@ def test_what_goes_on_beside_another_incident_is_its_own():
     [
         ({"a": 0.5, "b": 0.4, "c": 0.01}, "a or b from one another or from a rise of its own"),
         ({"a": 0.04}, "an update from a rise of its own"),
+        ({"a": 0.3, "b": 0.2, "c": 0.2, "d": 0.2}, "a, b, c and 1 more from one another or from a rise of its own"),
     ],
 )
 def test_no_tie_is_said_to_be_with_an_update_that_is_hardly_likely(candidates, between):
