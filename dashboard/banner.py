@@ -20,7 +20,6 @@ from dashboard.wording import (
     kind_name,
     on_lake,
     one_of,
-    part_words,
     percent,
     place_words,
     plain,
@@ -134,7 +133,7 @@ def followed_words(incident: Incident) -> str:
     """What a rise without an update follows, without markup: where it is, if that is known."""
     where, cause = incident.where, incident.cause or ""
     if where is not None and where.name and cause in (*_OF_PLACE, "other"):
-        return plain(part_words(where.name), 60)
+        return plain(where.name, 60)
     if where is not None and where.module and cause == "module":
         return plain(where.module)
     return CAUSE_NAMES.get(cause, "another cause")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -141,14 +140,7 @@ def _shown(text: str) -> str:
 def wave_words(name: str) -> str:
     """A wave, which is a rise that follows no update, in words; ``name`` is "<whom> from <time>"."""
     hit, _, since = name.rpartition(" from ")
-    said = part_words(hit or name)
-    return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
-
-
-def part_words(name: str) -> str:
-    """A part of the fleet in words, as people say it."""
-    said = re.sub("^os type ([a-z]+)", lambda found: os_name(found[1]), name)
-    return said.replace("os build", "OS build").replace(" version", "").replace(">=", "≥ ")
+    return f"{hit} from {since[11:16]} (wave)" if hit else f"{name} (wave)"
 
 
 def place_words(name: str, dimension: str) -> str:
@@ -162,7 +154,7 @@ def place_words(name: str, dimension: str) -> str:
         at = "across"
     elif not dimension and name.partition(" ")[0] in ("region", "ring", "site", "group", "customer"):
         at = "in"
-    return f"{at} {plain(part_words(name), 60)}"
+    return f"{at} {plain(name, 60)}"
 
 
 def one_of(names: Sequence[str]) -> str:

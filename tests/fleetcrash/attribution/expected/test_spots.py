@@ -123,6 +123,11 @@ def test_a_group_of_all_hosts_of_a_system_says_no_more_of_where_they_stand_than_
     assert {spots.name(spot) for spot in apart.nonzero()[0].tolist()} == {("customer", "one"), ("customer", "other")}
 
 
+def test_a_part_of_the_fleet_is_said_as_people_say_it(spots):
+    said = {spots.describe(spot) for spot in range(len(spots))}
+    assert {"the whole fleet", "Windows", "Linux, agent 7.15", "OS build 19045.4529", "region eu"} <= said
+
+
 def _whole(spots: Spots, minute: int) -> dict[tuple[str, str], bool]:
     return {spots.name(spot): bool(whole) for spot, whole in enumerate(spots.of_strata(_tick(minute)))}
 
