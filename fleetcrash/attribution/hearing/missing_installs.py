@@ -47,15 +47,21 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         return ()
     found, is_awaited = [], _are_awaited(inquiry, tick, struck)
     mute = _of_no_word(inquiry, tick, struck, cells, onset)
-    for update in range(len(inquiry.news.suspects)):
-        if inquiry.news.suspects[update].known_tick > tick:
-            continue
-        with_it = inquiry.events_with(update, tick)
-        if mute.any() and _is_of_those_who_tell(inquiry, update, struck, mute, with_it, onset):
-            found.append(update)
+    are_some_mute, had = bool(mute.any()), inquiry.expected.time.by_update
+    for update, one in enumerate(inquiry.news.suspects):
+        if one.known_tick > tick:
             continue
         before = onset - inquiry.released(update)
-        if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES:
+        is_recent = _is_soon(before)
+        # Whom it struck is asked of few, for a catalogue lists tens of thousands.
+        if not is_recent and not (are_some_mute and update in had):
+            continue
+        with_it = inquiry.events_with(update, tick)
+        may_lack_it = are_some_mute and _is_of_those_who_tell(struck, mute, with_it)
+        if may_lack_it and (is_recent or _is_pushed_again(inquiry, update, onset)):
+            found.append(update)
+            continue
+        if not is_recent:
             continue
         lack_it = int((struck & ~with_it).sum())
         some, most = (share * struck.sum() for share in (_HARDLY_ANY, 1.0 - _HARDLY_ANY))
@@ -89,10 +95,11 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
     for number, one in enumerate(news.suspects):
         if one.kind != "os_patch" or number == update or one.known_tick > tick:
             continue
+        if not 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES:
+            continue
         with_it = _with_it(inquiry, number)
         is_of_others = with_it.sum() >= _TELL and not with_it[alike].any()
-        is_recent = 0 <= first - inquiry.released(number) <= _UNTIL_MINUTES
-        if is_recent and with_it[servers].sum() < _TELL and not is_of_others:
+        if with_it[servers].sum() < _TELL and not is_of_others:
             found.append(number)
     return tuple(found)
 
@@ -115,7 +122,7 @@ def sent_meanwhile(inquiry: Inquiry, tick: int, of_wave: Mask, onset: int, updat
     for number, one in enumerate(inquiry.news.suspects):
         if number == update or one.known_tick > tick:
             continue
-        is_recent = -COINCIDENT_MINUTES <= onset - inquiry.released(number) <= SOON_MINUTES
+        is_recent = _is_soon(onset - inquiry.released(number))
         if is_recent and (silent & ~inquiry.events_with(number, tick)).sum() > MOSTLY * silent.sum():
             found.append(number)
     return tuple(found)
@@ -143,19 +150,25 @@ def _of_no_word(inquiry: Inquiry, tick: int, struck: Mask, cells: Mask, onset: i
     return np.zeros(len(struck), bool)
 
 
-def _is_of_those_who_tell(inquiry: Inquiry, update: int, struck: Mask, mute: Mask, with_it: Mask, onset: int) -> bool:
-    """Whether struck hosts lack an update mostly for telling of nothing, and are struck soon after a push of it.
+def _is_soon(before: int) -> bool:
+    """Whether what an update brought so many minutes before may be what just began."""
+    return -COINCIDENT_MINUTES <= before <= SOON_MINUTES
 
-    Most of those that do tell have to have it.
+
+def _is_pushed_again(inquiry: Inquiry, update: int, onset: int) -> bool:
+    """Whether an update was pushed once more just before a minute."""
+    return any(_is_soon(before) for before in (onset - inquiry.pushed(update)).tolist())
+
+
+def _is_of_those_who_tell(struck: Mask, mute: Mask, with_it: Mask) -> bool:
+    """Whether struck hosts lack an update mostly for telling of nothing. Most of those that do tell have to have it.
 
     Args:
         struck, mute, with_it: (events,) the events; of hosts that tell of no install; of those that had the update.
     """
     lack_it, tell = struck & ~with_it, struck & ~mute
-    if mute.sum() <= MOSTLY * lack_it.sum() or (tell & with_it).sum() < EXPLAINED_SHARE * tell.sum():
-        return False
-    after = onset - inquiry.pushed(update)
-    return bool(((after >= -COINCIDENT_MINUTES) & (after <= SOON_MINUTES)).any())
+    tells_enough = (tell & with_it).sum() >= EXPLAINED_SHARE * tell.sum()
+    return bool(tells_enough and mute.sum() > MOSTLY * lack_it.sum())
 
 
 def _tell(inquiry: Inquiry, tick: int, update: int, cells: Mask, spared: float) -> bool:
