@@ -26,7 +26,6 @@ SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
 PLACES = ("group", "site", "customer")
 OPERATING_SYSTEMS = ("windows", "darwin", "linux")
 SYSTEMS = len(OPERATING_SYSTEMS) + 1
-_DARK = 1  # of the outcomes of ``baseline``, which rests on this module
 
 
 def system_number(os_type: str | None) -> int:
@@ -147,19 +146,11 @@ class Events:
         return len(self.tick)
 
     def begin_with(self, before: Events) -> bool:
-        """Whether they are those, of the same hosts at the same times, and more that were known later.
-
-        That a host had just booted may be told after its crash. Where reports come late that is told all day long, and
-        hardly anything rests on one crash: it is none of what makes them others.
-        """
+        """Whether they are those, and more that were known later."""
         size = len(before)
-        return (
-            len(self) >= size
-            and all(
-                np.array_equal(getattr(self, name)[:size], getattr(before, name))
-                for name in ("tick", "minute", "cell", "host")
-            )
-            and np.array_equal(self.outcome[:size] == _DARK, before.outcome == _DARK)
+        return len(self) >= size and all(
+            np.array_equal(getattr(self, name)[:size], getattr(before, name))
+            for name in ("outcome", "tick", "minute", "cell", "since_boot", "host")
         )
 
 

@@ -58,6 +58,34 @@ def test_an_older_version_that_is_told_later_is_not_what_a_host_runs(empty_lake)
         assert [list(online(lake, minute)) for minute in (30, 60)] == [[("7.12", None)]] * 2
 
 
+def test_a_session_that_is_told_later_says_nothing_of_a_crash(empty_lake):
+    told: World = {
+        "host": hosts(3),
+        "session": [
+            *({"host_id": f"h{number}", "online_from": at(-600), "online_until": at(40)} for number in range(3)),
+            *(
+                {"host_id": f"h{number}", "online_from": at(58), "online_until": at(80), "received_at": at(90)}
+                for number in range(3)
+            ),
+        ],
+        "crash": [
+            {**crash_of(0, 60), "time_quality": "exact"},
+            {**crash_of(1, 60), "time_quality": "reboot"},  # it went down at 40, which was known
+            {**crash_of(2, 60), "received_at": at(95)},  # told after the session
+        ],
+    }
+    columns = ("host", "tick", "minute", "outcome", "since_boot")
+    with lake_of(told, empty_lake) as lake:
+        said = []
+        for minute in (70, 120):
+            with Engine(lake, as_of=at(minute)) as engine:
+                events = read_news(engine).events
+            said.append(list(zip(*(getattr(events, name).tolist() for name in columns), strict=True)))
+    start = int(at(0).timestamp()) // 60
+    before = [("h1", start + 61, start + 40, 0, 2), ("h0", start + 61, start + 60, 0, 2)]
+    assert said == [before, [*before, ("h2", start + 95, start + 60, 2, 0)]]
+
+
 def test_a_session_end_that_is_taken_back_has_the_past_judged_again(lake: Lake):
     append_rows(lake, "host", hosts(30, always_on=True))
     append_rows(lake, "session", [{"host_id": f"h{number}", "online_from": at(-600)} for number in range(30)])
