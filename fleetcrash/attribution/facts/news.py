@@ -248,6 +248,8 @@ class News:
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
+        told: stands for all that was told of hosts by the last tick; told_before: for what was by the tick up to which
+            an earlier look counted.
         ask: answers what is not counted here.
     """
 
@@ -268,6 +270,8 @@ class News:
     installs_told: bool
     presence_told: bool
     crashes_only: bool
+    told_before: str
+    told: str
     ask: Questions
 
     @cached_property
@@ -302,8 +306,11 @@ class News:
     def follows(self, earlier: News) -> bool:
         """Whether what was counted of earlier news stands, so that it need not be counted anew.
 
-        It does not where hosts take back what they told, that a session had ended, say; nor where an inventory arrived,
-        or the first crashes turned out to be strays.
+        It does not where hosts take back what they told, that a session had ended, say, or where heartbeats were held up;
+        nor where an inventory arrived, or the first crashes turned out to be strays.
+
+        Args:
+            earlier: the news up to whose last tick these leave the counts out.
         """
         is_begun = earlier.first_crash_minute < earlier.last_tick
         names, before = ([one.update_id for one in news.suspects] for news in (self, earlier))
@@ -313,6 +320,7 @@ class News:
             and self.cells[: len(earlier.cells)] == earlier.cells
             and names[: len(before)] == before
             and self.events.begin_with(earlier.events)
+            and self.told_before == earlier.told
         )
 
     def may_be_patching(self, minute: int) -> bool:

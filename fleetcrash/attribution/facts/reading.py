@@ -1,7 +1,8 @@
 """Reading the news from the lake: the queries in ``store/sql/detection`` count, and their answers become arrays.
 
-A detector that reads on has counted every row whose tick has passed. So what becomes known later may add rows of later
-ticks, and never changes or removes one: a correction is a row more, which takes the first one back at its own tick.
+A detector that reads on has counted every row whose tick has passed. So what becomes known later adds rows of later
+ticks, and a correction is a row more, which takes the first one back at its own tick. Where it does change a row of
+before, as heartbeats do that were held up, the news do not follow the earlier ones, and all is judged anew.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
     known_places = engine.table("detection/places_in_order")
     bounds = engine.rows("detection/first_and_last_tick")[0]
+    told = engine.rows("detection/counted_by", earlier=after_tick, now=bounds["last_tick"])[0]
     events = _events(engine.table("detection/events_in_order"))
     if not len(events):
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
@@ -105,6 +107,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         installs_told=installs_told,
         presence_told=presence_told,
         crashes_only=crashes_only,
+        told_before=told["earlier"],
+        told=told["now"],
         ask=Questions(engine, list(update_index)),
     )
 

@@ -12,7 +12,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents, lively
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.expected import expectation
-from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT
+from fleetcrash.attribution.expected.baseline import CRASH
 from fleetcrash.attribution.expected.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.facts.reading import read_news
@@ -167,7 +167,7 @@ def test_whether_the_first_crash_is_a_stray_is_judged_anew_as_more_are_told(empt
         assert not read_news(engine, after_tick=before.last_tick).follows(before)
 
 
-def test_that_a_host_had_just_booted_when_it_crashed_is_no_reason_to_judge_again(empty_lake):
+def test_that_a_host_had_just_booted_when_it_crashed_changes_nothing_if_it_is_told_later(empty_lake):
     fleet: World = {
         "host": [{"host_id": host, "os_type": "windows"} for host in ("h0", "h1")],
         "session": [
@@ -181,7 +181,7 @@ def test_that_a_host_had_just_booted_when_it_crashed_is_no_reason_to_judge_again
         before = read_news(engine)
         engine.as_of = at(612)
         now = read_news(engine, after_tick=before.last_tick)
-    assert (before.events.outcome[0], now.events.outcome[0]) == (CRASH, CRASH_AT_BOOT)
+    assert (before.events.outcome[0], now.events.outcome[0]) == (CRASH, CRASH)
     assert now.follows(before)
 
 

@@ -1,10 +1,12 @@
 -- Stretches in which a host could crash, one row per host, cell and time since the start of its session.
 -- Half-open [from_us, until_us), microseconds; until_us is null while the stretch lasts.
 -- A host counts until its silence is known, or a later session of it, of which it may be the first that is told where a crash
--- ended the one before; and from when its presence is: the row is then the same at every tick that may look at it. What came before its first row of the inventory stays in cell -1, as it was before that row was
--- known. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
--- 3 later; machines crash more just after boot, and they install just after boot. Those that are up for longer are other
--- machines than those that are put to sleep.
+-- ended the one before; and from when its presence is. So a session that is told late changes nothing of before; heartbeats
+-- that were held up do, and an end that is taken back (see counted_by). What came before its first row of the inventory
+-- stays in cell -1, as it was before that row was known.
+-- since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours, 3 later; machines crash
+-- more just after boot, and they install just after boot. Those that are up for longer are other machines than those that
+-- are put to sleep.
 -- boot_us: when the session began; null where presence is assumed, and after the first ten minutes.
 WITH stretched AS (
   SELECT
