@@ -41,7 +41,7 @@ _RECORDS_BY: Mapping[str, tuple[Kind, ...]] = {
 _VIEWS_BY: Mapping[str, tuple[str, ...]] = {
     "crash_id": ("crashes",),
     "host_id": (
-        "installs", "updates", "hosts", "presence_told", "presence",
+        "installs", "catalogue", "updates", "hosts", "presence_told", "presence",
         "steps", "exposure_history", "exposures", "host_spans",
     ),
 }  # fmt: skip

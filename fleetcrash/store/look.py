@@ -19,6 +19,7 @@ VIEWS = (
     "first_crash",
     "crashes",
     "installs",
+    "catalogue",
     "updates",
     "hosts",
     "heard_hosts",

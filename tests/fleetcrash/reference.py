@@ -36,6 +36,15 @@ class Known:
         rows = [row for row in self._of("update") if row["update_id"] == update_id]
         return max(rows, key=lambda row: known_at("update", row), default=None)
 
+    def listed(self, update_id: str, known: datetime) -> Row | None:
+        """What an install that was known at an instant brings: what was said of it by then, or first after that."""
+        rows = sorted(
+            (row for row in self._of("update") if row["update_id"] == update_id),
+            key=lambda row: known_at("update", row),
+        )
+        by_then = [row for row in rows if known_at("update", row) <= known]
+        return by_then[-1] if by_then else next(iter(rows), None)
+
     def reverted(self, update_id: str) -> bool:
         row = self.update(update_id)
         return row is not None and row["reverted_at"] is not None and row["reverted_at"] <= self.instant
@@ -60,8 +69,8 @@ class Known:
             if action == "installed" and known_at("host", newest) <= placed <= moment
         ]
         # Of two agents installed at one instant the contract says nothing; the query lets the lesser id have it.
-        for _, _, update in sorted(changes, key=lambda change: (change[0], _descending(change[2]))):
-            listed = self.update(update)
+        for _, known, update in sorted(changes, key=lambda change: (change[0], _descending(change[2]))):
+            listed = self.listed(update, known)
             if listed is not None and listed["version"] is not None:
                 name = {"agent": "agent_version", "os_patch": "os_build"}.get(listed["kind"])
                 if name is not None:
@@ -84,6 +93,16 @@ class Known:
         row = self.update(update_id)
         return (update_id, "is not listed") if row is None else (row["kind"], row["channel"])
 
+    def slot_known(self, update_id: str) -> datetime:
+        """From when the slot was told; long ago of an update that is not listed."""
+        rows = [row for row in self._of("update") if row["update_id"] == update_id]
+        known = datetime.fromisoformat("1970-01-01T00:00:00Z")
+        slot = None
+        for row in sorted(rows, key=lambda row: known_at("update", row)):
+            if slot != (row["kind"], row["channel"]):
+                slot, known = (row["kind"], row["channel"]), known_at("update", row)
+        return known
+
     def exposures(self, host_id: str, update_id: str) -> list[tuple[datetime, datetime]]:
         """From applied_at until removed, or until a later install of the same kind and channel."""
         return [(begins, ends) for begins, ends, _ in self.exposures_with_known_end(host_id, update_id)]
@@ -102,7 +121,7 @@ class Known:
                 if what == "removed" and other == update and when >= placed
             ]
             ends += [
-                (when, heard)
+                (when, heard if other == update else max(heard, self.slot_known(other), self.slot_known(update)))
                 for other, when, heard, what in told
                 if what == "installed"
                 and self.slot(other) == self.slot(update)

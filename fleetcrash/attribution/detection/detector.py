@@ -69,6 +69,7 @@ class Detector:
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
+        news.suspects.turn_to(self._tick)
         self.news = news
         moved = self._inquiry.extend(news, self._tick)
         for incident in self.incidents:
@@ -99,6 +100,7 @@ class Detector:
         if tick > self._tick + 1:
             self._inquiry.expected.rest()
         self._tick = tick
+        self.news.suspects.turn_to(tick)
         fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
         if tick % LAG_MINUTES == 0 and not self.open_incidents:

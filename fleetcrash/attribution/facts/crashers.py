@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fleetcrash.arrays import Ints
+from fleetcrash.attribution.facts.catalogue import Suspect
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, LONG_UP
-from fleetcrash.attribution.facts.news import Events, Exposed, ExposedEvents, Online, Suspect
+from fleetcrash.attribution.facts.news import Events, Exposed, ExposedEvents, Online
 from fleetcrash.times import DAY
 
 PRIOR_RATE = np.array([1 / DAY, 2.0e-6, 5 / DAY])

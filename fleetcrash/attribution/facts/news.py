@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Ints, Mask, Narrow, Texts
+from fleetcrash.attribution.facts.catalogue import Catalogue
 from fleetcrash.attribution.facts.columns import numbers_of
 from fleetcrash.attribution.facts.questions import Questions
-from fleetcrash.times import DAY, US_A_MINUTE
+from fleetcrash.times import DAY
 
 Tiny = NDArray[np.int8]
 
@@ -56,29 +57,6 @@ class Cell:
     def region(self) -> str | None:
         """Where its hosts stand; None where nobody tells."""
         return self.attributes[CELL_ATTRIBUTES.index("region")]
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """An update as the catalogue and the installs tell it.
-
-    Attributes:
-        released_us: microseconds since 1970, None where unknown.
-        known_tick: first tick at which the catalogue or an install named it.
-        told_tick: first tick at which the catalogue did; None where it lacks it.
-    """
-
-    update_id: str
-    kind: str | None
-    version: str | None
-    released_us: int | None
-    known_tick: int
-    told_tick: int | None
-
-    @property
-    def released_minute(self) -> int | None:
-        """The minute of its release, named by its end as all are."""
-        return None if self.released_us is None else -(-self.released_us // US_A_MINUTE)
 
 
 @dataclass(frozen=True)
@@ -247,6 +225,7 @@ class News:
             such hosts, silence teaches nothing. Far in the future while none did.
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
+        suspects: the updates, each as it is known at the tick to which a detector has turned them.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
         told: stands for all that was told of hosts by the last tick; told_before: for what was by the tick up to which
             an earlier look counted.
@@ -258,7 +237,7 @@ class News:
     first_crash_minute: int
     first_left_minute: int
     cells: tuple[Cell, ...]
-    suspects: tuple[Suspect, ...]
+    suspects: Catalogue
     online: Online
     places: OnlineAtPlace
     exposed: Exposed
@@ -306,19 +285,18 @@ class News:
     def follows(self, earlier: News) -> bool:
         """Whether what was counted of earlier news stands, so that it need not be counted anew.
 
-        It does not where hosts take back what they told, that a session had ended, say, or where heartbeats were held up;
-        nor where an inventory arrived, or the first crashes turned out to be strays.
+        It does not where hosts take back what they told, that a session had ended, say, or where heartbeats were held
+        up; nor where an inventory or a catalogue arrived, or the first crashes turned out to be strays.
 
         Args:
             earlier: the news up to whose last tick these leave the counts out.
         """
         is_begun = earlier.first_crash_minute < earlier.last_tick
-        names, before = ([one.update_id for one in news.suspects] for news in (self, earlier))
         return (
             self.crashes_only == earlier.crashes_only
             and (not is_begun or self.first_crash_minute == earlier.first_crash_minute)
             and self.cells[: len(earlier.cells)] == earlier.cells
-            and names[: len(before)] == before
+            and self.suspects.said_by(earlier.last_tick) == earlier.suspects.said_by(earlier.last_tick)
             and self.events.begin_with(earlier.events)
             and self.told_before == earlier.told
         )
@@ -328,9 +306,8 @@ class News:
 
         Such silences are no events (see ``detection/gone``), and teach nothing of what is usual either.
         """
-        return not self.installs_told and any(since <= minute <= until for since, until in self._patched)
+        return not self.installs_told and any(since <= minute <= until for since, until in self._patched())
 
-    @cached_property
     def _patched(self) -> list[tuple[int, int]]:
         """First and last minutes of the days in which hosts restart for an OS patch, from when that is known."""
         patches = ((one.released_minute, one.known_tick) for one in self.suspects if one.kind == "os_patch")

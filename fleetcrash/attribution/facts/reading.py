@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.facts import crashers
+from fleetcrash.attribution.facts.catalogue import Catalogue, Said, Suspect
 from fleetcrash.attribution.facts.columns import ints, narrow, numbered, texts
 from fleetcrash.attribution.facts.exposed import changes_of
 from fleetcrash.attribution.facts.exposure import kind_of
@@ -26,7 +27,6 @@ from fleetcrash.attribution.facts.news import (
     News,
     Online,
     OnlineAtPlace,
-    Suspect,
     system_number,
 )
 from fleetcrash.attribution.facts.questions import Questions
@@ -122,8 +122,8 @@ def _cells(table: pa.Table) -> tuple[Cell, ...]:
     return (Cell((None,) * len(CELL_ATTRIBUTES), False, 0), *known)
 
 
-def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
-    return tuple(Suspect(**row) for row in table.to_pylist())
+def _suspects(table: pa.Table) -> Catalogue:
+    return Catalogue([Said(row.pop("tick"), row.pop("number"), Suspect(**row)) for row in table.to_pylist()])
 
 
 def _online(table: pa.Table) -> Online:

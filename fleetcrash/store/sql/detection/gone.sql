@@ -27,22 +27,31 @@ WITH followed AS (
   WHERE NOT assumed
   WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
 ),
-restarting AS (
+-- An install is what the catalogue told of its update when the install was known, or else what it told first after that.
+listed AS (
   SELECT
     known_installs.host_id, known_installs.update_id, known_installs.placed_at, known_installs.known_at,
-    CASE WHEN updates.kind <> 'os_patch' THEN updates.known_at END AS known_until,
-    'os_patch' AS kind
-  FROM known_installs LEFT JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE updates.kind = 'os_patch' OR coalesce(updates.known_at > known_installs.known_at, true)
-  UNION ALL
+    catalogue.kind, catalogue.released_at, catalogue.known_at AS told_known
+  FROM known_installs
+  LEFT JOIN catalogue
+    ON catalogue.update_id = known_installs.update_id
+    AND coalesce(catalogue.until_known > known_installs.known_at, true)
+    AND (catalogue.is_first OR catalogue.known_at <= known_installs.known_at)
+  WHERE coalesce(catalogue.kind IN ('os_patch', 'driver') OR catalogue.known_at > known_installs.known_at, true)
+),
+restarting AS (
   SELECT
-    known_installs.host_id, known_installs.update_id, known_installs.placed_at,
-    greatest(known_installs.known_at, updates.known_at), NULL, updates.kind
-  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE updates.kind = 'driver'
+    host_id, update_id, placed_at, known_at, CASE WHEN kind <> 'os_patch' THEN told_known END AS known_until,
+    'os_patch' AS kind, kind AS told_kind, released_at, told_known
+  FROM listed
+  WHERE kind = 'os_patch' OR coalesce(told_known > known_at, true)
+  UNION ALL
+  SELECT host_id, update_id, placed_at, greatest(known_at, told_known), NULL, kind, kind, released_at, told_known
+  FROM listed
+  WHERE kind = 'driver'
 ),
 patched AS (
-  SELECT released_at, known_at FROM updates
+  SELECT released_at, known_at, until_known FROM catalogue
   WHERE kind = 'os_patch' AND NOT EXISTS (FROM known_installs)
 ),
 left_behind AS (
@@ -75,22 +84,21 @@ explained AS (
 ),
 patched_servers AS (
   SELECT
-    restarting.update_id, known_spans.os_type, updates.released_at,
-    greatest(restarting.known_at, updates.known_at) AS known_at,
+    restarting.update_id, known_spans.os_type, restarting.released_at,
+    greatest(restarting.known_at, restarting.told_known) AS known_at,
     CASE
       WHEN restarting.placed_at < followed.next_from + INTERVAL 15 MINUTE
         AND followed.next_from BETWEEN followed.online_until + INTERVAL 5 MINUTE AND followed.online_until + INTERVAL 2 HOUR
-        THEN greatest(restarting.known_at, updates.known_at, followed.next_known)
+        THEN greatest(restarting.known_at, restarting.told_known, followed.next_known)
     END AS boot_known
   FROM restarting
-  JOIN updates ON updates.update_id = restarting.update_id
   JOIN known_spans
     ON known_spans.always_on
     AND known_spans.host_id = restarting.host_id
     AND known_spans.valid_from <= restarting.placed_at
     AND coalesce(known_spans.valid_until, 'infinity') > restarting.placed_at
   ASOF LEFT JOIN followed ON followed.host_id = restarting.host_id AND restarting.placed_at >= followed.next_from
-  WHERE restarting.kind = 'os_patch' AND updates.kind = 'os_patch'
+  WHERE restarting.kind = 'os_patch' AND restarting.told_kind = 'os_patch'
 ),
 told AS (
   SELECT update_id, os_type, known_at, 1 AS server, 0 AS booted FROM patched_servers
@@ -222,6 +230,7 @@ LEFT JOIN host_cell
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
 WHERE NOT EXISTS (
   SELECT 1 FROM patched
-  WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
+  WHERE patched.known_at <= followed.gone_known AND coalesce(patched.until_known > followed.gone_known, true)
+    AND patched.released_at <= followed.online_until
     AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
 )

@@ -7,6 +7,7 @@ WITH followed AS (
     *,
     lead(placed_at) OVER slot AS next_at,
     lead(known_at) OVER slot AS next_known,
+    slot_known IS NOT NULL OR lead(slot_known) OVER slot IS NOT NULL AS is_listed_late,
     min(known_at) OVER (slot ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING) AS further_known
   FROM steps
   WINDOW slot AS (PARTITION BY host_id, slot_kind, channel, action ORDER BY placed_at, order_at, update_id)
@@ -17,13 +18,18 @@ last_removed AS (
 installed AS (
   SELECT
     followed.*,
-    coalesce(removed_at >= placed_at, false) OR coalesce(further_known < next_known, false) AS several_ends
+    coalesce(removed_at >= placed_at, false) OR coalesce(further_known < next_known, false)
+      OR is_listed_late AS several_ends
   FROM followed LEFT JOIN last_removed USING (host_id, update_id)
   WHERE action = 'installed'
 ),
--- One end, nearly always. The rest: removals, and installs that were told in another order than they happened.
+-- One end, nearly always. The rest: removals, installs that were told in another order than they happened, and those of
+-- which the catalogue told late what they are: until then nobody knew whose place one took.
 ends AS (
-  SELECT installed.host_id, installed.update_id, installed.placed_at, later.placed_at AS end_at, later.known_at AS end_known
+  SELECT
+    installed.host_id, installed.update_id, installed.placed_at, later.placed_at AS end_at,
+    CASE WHEN later.update_id = installed.update_id THEN later.known_at
+      ELSE greatest(later.known_at, later.slot_known, installed.slot_known) END AS end_known
   FROM installed JOIN followed AS later
     ON installed.several_ends
     AND later.host_id = installed.host_id

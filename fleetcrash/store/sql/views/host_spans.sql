@@ -2,8 +2,9 @@
 -- A change is a row of the inventory, an agent install (agent_version) or an OS patch (os_build).
 -- An update whose version is not written as the host's own row of the inventory writes it, v44 beside 7.11.18110, tells
 -- nothing of the host: some catalogues number updates by themselves.
+-- An install brings what the catalogue told of its update when the install was known, or else what it told first after that.
 -- Nothing is applied backwards: before its first row a host has no span. valid_until is null for the last;
--- known_from: from when we knew of the change.
+-- known_from: from when we knew of the change; of an install, from when the catalogue told what it brings as well.
 WITH changed AS (
   SELECT
     host_id, known_at AS valid_from, known_at AS known_from, 0 AS rank, true AS whole,
@@ -12,12 +13,16 @@ WITH changed AS (
   FROM lake_host AS row_of_host WHERE known_at <= getvariable('as_of')
   UNION ALL BY NAME
   SELECT
-    installs.host_id, installs.placed_at AS valid_from, installs.known_at AS known_from, 1 AS rank, false AS whole,
-    installs.update_id AS tie,
-    CASE WHEN updates.kind = 'agent' THEN updates.version END AS agent_version,
-    CASE WHEN updates.kind = 'os_patch' THEN updates.version END AS os_build
-  FROM installs JOIN updates ON updates.update_id = installs.update_id
-  WHERE installs.action = 'installed' AND updates.kind IN ('agent', 'os_patch') AND updates.version IS NOT NULL
+    installs.host_id, installs.placed_at AS valid_from, greatest(installs.known_at, catalogue.known_at) AS known_from,
+    1 AS rank, false AS whole, installs.update_id AS tie,
+    CASE WHEN catalogue.kind = 'agent' THEN catalogue.version END AS agent_version,
+    CASE WHEN catalogue.kind = 'os_patch' THEN catalogue.version END AS os_build
+  FROM installs
+  JOIN catalogue
+    ON catalogue.update_id = installs.update_id
+    AND coalesce(catalogue.until_known > installs.known_at, true)
+    AND (catalogue.is_first OR catalogue.known_at <= installs.known_at)
+  WHERE installs.action = 'installed' AND catalogue.kind IN ('agent', 'os_patch') AND catalogue.version IS NOT NULL
 ),
 numbered AS (
   SELECT

@@ -42,16 +42,18 @@ stepped AS (
   SELECT *, released_at, 'removed', left_known
   FROM assumed WHERE left_known IS NOT NULL AND (stay IS NULL OR stay.placed_at > released_at)
 )
-SELECT host_id, update_id, placed_at, known_at, action, kind AS slot_kind, channel, released_at AS order_at
+SELECT
+  host_id, update_id, placed_at, known_at, action, kind AS slot_kind, channel,
+  CAST(NULL AS TIMESTAMPTZ) AS slot_known, released_at AS order_at
 FROM stepped
 UNION ALL
 SELECT
   host_id, update_id,
   CASE WHEN told.has.placed_at < told.lacks.placed_at THEN told.lacks.placed_at ELSE stepped.placed_at END,
-  greatest(stepped.known_at, told.lacks.known_at), 'removed', kind, channel, released_at
+  greatest(stepped.known_at, told.lacks.known_at), 'removed', kind, channel, NULL, released_at
 FROM stepped JOIN told USING (host_id, update_id)
 WHERE action = 'installed' AND told.lacks.placed_at >= stepped.placed_at
 UNION ALL
-SELECT host_id, update_id, told.has.placed_at, told.has.known_at, 'installed', kind, channel, released_at
+SELECT host_id, update_id, told.has.placed_at, told.has.known_at, 'installed', kind, channel, NULL, released_at
 FROM told JOIN updates USING (update_id)
 WHERE told.has.placed_at > told.lacks.placed_at

@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
-from tests.fleetcrash.worlds import Row, World, at, crash_of, instants, lake_of, told_worlds
+from tests.fleetcrash.worlds import HOSTS, Row, World, at, crash_of, instants, lake_of, told_worlds
 
 COUNTED = {
     "online": "minute",
@@ -64,6 +64,23 @@ def test_what_was_counted_stays_or_is_said_to_have_changed(empty_lake, world, wh
         before = read_news(engine)
         engine.as_of = max(when)
         if len(before.events) and read_news(engine, after_tick=before.last_tick).follows(before):
+            assert counted(read_news(engine), before.last_tick) == counted(before, before.last_tick)
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(told_worlds(), instants(least=30))
+def test_what_is_told_late_of_installs_and_releases_changes_nothing_of_before(empty_lake, world, when):
+    always = [{"host_id": host, "online_from": at(0), "online_until": None} for host in [*HOSTS, "other"]]
+    world |= {"session": always, "heartbeat": []}
+    for number, row in enumerate(world["update"]):  # corrected, but for what takes the place of what
+        row |= {"channel": row["update_id"][0], "version": f"22631.{number}"}
+        row |= {"released_at": at(number), "received_at": row["received_at"] or row["released_at"]}
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=min(when)) as engine:
+        before = read_news(engine)
+        engine.as_of = max(when)
+        if len(before.events):
+            assert read_news(engine, after_tick=before.last_tick).follows(before)
             assert counted(read_news(engine), before.last_tick) == counted(before, before.last_tick)
 
 
