@@ -2,6 +2,7 @@
 -- and stretch. Such a host counts as online from a sighting on for as long as that counts. Without any sighting all of the
 -- inventory that are not heard of count as online, from an hour before the first crash (see first_crash) on.
 -- A stretch's end is no silence: nobody was listening.
+-- A stretch begins with the sighting that was known first: one of before that is told later does not move its begin.
 -- since_known: from when the stretch was known; gone_known: from when its end was.
 WITH marked AS (
   SELECT
@@ -14,7 +15,9 @@ numbered AS (
 ),
 stretched AS (
   SELECT
-    host_id, min(seen_at) AS online_from, min(known_at) AS since_known,
+    host_id,
+    arg_min(seen_at, CAST(epoch_us(known_at) AS HUGEINT) * 4611686018427387904 + epoch_us(seen_at)) AS online_from,
+    min(known_at) AS since_known,
     max(seen_at) + INTERVAL 24 HOUR AS ends_at, arg_max_null(over_known, seen_at) AS over_known
   FROM numbered GROUP BY host_id, stretch
 )

@@ -124,3 +124,19 @@ def test_a_laptops_session_whose_end_is_taken_back_has_changed_the_past(empty_la
         for first, stays in ((120, False), (160, True)):
             before, after = read_on(engine, first, 200)
             assert after.follows(before) == stays
+
+
+def test_an_earlier_sighting_that_is_told_later_does_not_move_when_a_host_came(empty_lake):
+    """Nobody tells of presence: hosts count as online from when they were seen."""
+    told: World = {
+        "host": [{"host_id": f"h{number}", "os_type": "windows"} for number in range(3)],
+        "install": [
+            *({"host_id": f"h{number}", "update_id": "u", "applied_at": at(95)} for number in range(3)),
+            {"host_id": "h1", "update_id": "v", "applied_at": at(70), "received_at": at(150)},
+        ],
+        "crash": [crash_of(0, 98)],
+    }
+    with lake_of(told, empty_lake) as lake, Engine(lake) as engine:
+        before, after = read_on(engine, 120, 200)
+        assert after.follows(before)
+        assert counted(read_news(engine), before.last_tick) == counted(before, before.last_tick)
