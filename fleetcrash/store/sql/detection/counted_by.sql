@@ -16,14 +16,19 @@ WITH told AS (
   UNION ALL
   SELECT hash(host_id, left_us, patched_known), CAST(epoch_us(patched_known) AS BIGINT), NULL FROM gone
 ),
+dated AS (
+  SELECT print, since_us, until_us, CASE WHEN until_us IS NOT NULL THEN greatest(since_us, until_us) END AS ended_us FROM told
+),
 asked AS (
   SELECT CAST($earlier AS BIGINT) * 60000000 AS earlier_us, CAST($now AS BIGINT) * 60000000 AS now_us
 ),
 summed AS (
   SELECT
-    sum(print) FILTER (since_us <= earlier_us) AS began_before, sum(hash(print, until_us)) FILTER (until_us <= earlier_us) AS ended_before,
-    sum(print) FILTER (since_us <= now_us) AS began, sum(hash(print, until_us)) FILTER (until_us <= now_us) AS ended
-  FROM told CROSS JOIN asked
+    sum(print) FILTER (since_us <= earlier_us) AS began_before,
+    sum(hash(print, until_us)) FILTER (ended_us <= earlier_us) AS ended_before,
+    sum(print) FILTER (since_us <= now_us) AS began,
+    sum(hash(print, until_us)) FILTER (ended_us <= now_us) AS ended
+  FROM dated CROSS JOIN asked
 )
 SELECT
   CAST(coalesce(began_before, 0) + coalesce(ended_before, 0) AS VARCHAR) AS earlier,

@@ -16,16 +16,19 @@
 -- that leave, or whoever got no such thing would seem to leave more than others; but nobody's witness.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
--- known to be back, null until then. since_boot: as in at_risk; boot_us: when the session began.
+-- known to be back, by whichever session was told first, null until then. since_boot: as in at_risk; boot_us: when the session began.
 -- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
   SELECT
     host_id, online_from, online_until, since_known, gone_known,
     lead(online_from) OVER of_host AS next_from,
-    lead(since_known) OVER of_host AS next_known
+    lead(since_known) OVER of_host AS next_known,
+    min(greatest(online_from, since_known)) OVER later AS back_at
   FROM known_presence
   WHERE NOT assumed
-  WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
+  WINDOW
+    of_host AS (PARTITION BY host_id ORDER BY online_from),
+    later AS (PARTITION BY host_id ORDER BY online_from ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
 ),
 -- An install is what the catalogue told of its update when the install was known, or else what it told first after that.
 listed AS (
@@ -65,7 +68,7 @@ left_behind AS (
     AND (
       followed.next_from IS NULL
       OR followed.next_from > followed.online_until + INTERVAL 10 MINUTE
-      OR followed.next_known > followed.gone_known
+      OR followed.back_at > followed.gone_known
     )
 ),
 explained AS (
@@ -145,7 +148,7 @@ restarted AS (
       followed.gone_known, restarting.known_at, coalesce(followed.online_until, restarting.placed_at) + INTERVAL 2 HOUR
     ) AS due_at,
     followed.online_until IS NOT NULL
-      AND coalesce(greatest(followed.next_from, followed.next_known) > due_at, true) AS is_lost
+      AND coalesce(followed.back_at > due_at, true) AS is_lost
   FROM restarting
   JOIN known_spans
     ON known_spans.always_on
@@ -189,7 +192,7 @@ judged AS (
   SELECT left_behind.* REPLACE (lasting.news_at AS gone_known), NULL, false
   FROM left_behind JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
   WHERE news_at <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
-    AND coalesce(greatest(next_from, next_known) > news_at, true)
+    AND coalesce(back_at > news_at, true)
   UNION ALL
   SELECT left_behind.* REPLACE (explained.known_until AS gone_known), NULL, false
   FROM left_behind
@@ -202,7 +205,7 @@ judged AS (
   JOIN supposed ON supposed.host_id = left_behind.host_id AND supposed.online_until = left_behind.online_until
   ANTI JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
   WHERE left_behind.online_until + INTERVAL 2 HOUR <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
-    AND coalesce(greatest(next_from, next_known) > left_behind.online_until + INTERVAL 2 HOUR, true)
+    AND coalesce(back_at > left_behind.online_until + INTERVAL 2 HOUR, true)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
@@ -211,7 +214,7 @@ SELECT
       AND followed.online_until >= followed.online_from + INTERVAL 30 MINUTE  -- else it may be in a loop
       THEN greatest(followed.next_from, followed.next_known, followed.gone_known + INTERVAL 1 MICROSECOND)
   END) AS patched_known,
-  greatest(followed.next_from, followed.next_known) AS back_at,
+  followed.back_at,
   followed.always_on, followed.may_restart,
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,

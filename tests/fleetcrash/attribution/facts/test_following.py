@@ -140,3 +140,21 @@ def test_an_earlier_sighting_that_is_told_later_does_not_move_when_a_host_came(e
         before, after = read_on(engine, 120, 200)
         assert after.follows(before)
         assert counted(read_news(engine), before.last_tick) == counted(before, before.last_tick)
+
+
+def test_when_a_server_was_back_stays_whatever_is_told_later_of_the_time_between(empty_lake):
+    told: World = {
+        "host": [{"host_id": f"h{number}", "os_type": "windows", "always_on": True} for number in range(3)],
+        "session": [
+            *({"host_id": f"h{number}", "online_from": at(0)} for number in range(1, 3)),
+            {"host_id": "h0", "online_from": at(0), "online_until": at(100), "received_at": at(101)},
+            {"host_id": "h0", "online_from": at(120), "online_until": at(125), "received_at": at(300)},
+            {"host_id": "h0", "online_from": at(150)},
+        ],
+        "crash": [crash_of(1, 20)],
+    }
+    with lake_of(told, empty_lake) as lake, Engine(lake) as engine:
+        before, after = read_on(engine, 200, 400)
+    assert after.follows(before)
+    back = [news.events.back_tick.tolist()[-1] - int(at(0).timestamp()) // 60 for news in (before, after)]
+    assert back == [150, 150]
