@@ -14,7 +14,8 @@ WITH told AS (
     CAST(epoch_us(gone_known) AS BIGINT), CAST(epoch_us(back_at) AS BIGINT)
   FROM gone
   UNION ALL
-  SELECT hash(host_id, left_us, patched_known), CAST(epoch_us(patched_known) AS BIGINT), NULL FROM gone
+  SELECT hash(host_id, left_us, patched_known), CAST(epoch_us(greatest(gone_known, patched_known)) AS BIGINT), NULL
+  FROM gone WHERE patched_known IS NOT NULL
 ),
 dated AS (
   SELECT print, since_us, until_us, CASE WHEN until_us IS NOT NULL THEN greatest(since_us, until_us) END AS ended_us FROM told

@@ -158,3 +158,19 @@ def test_when_a_server_was_back_stays_whatever_is_told_later_of_the_time_between
     assert after.follows(before)
     back = [news.events.back_tick.tolist()[-1] - int(at(0).timestamp()) // 60 for news in (before, after)]
     assert back == [150, 150]
+
+
+def test_hosts_that_restart_for_a_patch_change_nothing_of_before(empty_lake):
+    told: World = {
+        "host": [{"host_id": f"h{number}", "os_type": "windows"} for number in range(3)],
+        "session": [
+            *({"host_id": f"h{number}", "online_from": at(0)} for number in range(3)),
+            {"host_id": "h0", "online_from": at(0), "online_until": at(100), "received_at": at(101)},
+        ],
+        "install": [{"host_id": "h0", "update_id": "patch", "applied_at": at(80)}],
+        "update": [{"update_id": "patch", "kind": "os_patch", "released_at": at(60)}],
+        "crash": [crash_of(1, 20)],
+    }
+    with lake_of(told, empty_lake) as lake, Engine(lake) as engine:
+        before, after = read_on(engine, 90, 140)
+    assert after.follows(before)
