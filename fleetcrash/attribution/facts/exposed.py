@@ -2,7 +2,7 @@
 
 A host that stays for a day after an install is ten changes, as the install grows older. A query takes several times as
 long to work out millions of them and add them up; here each is one integer, and integers sort fast. What the changes
-are, ``detection/exposed_by_minute_cell`` says: the same by the query alone.
+are, ``exposed_by_minute_cell.sql`` beside the test of this module says: the same by a query alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 -- Stretches in which a host at risk had an update for less than a day, one row per version of an install (see
 -- known_history) and row of at_risk; facts/exposed.py of attribution works out what they come to by minute and
--- cell, as exposed_by_minute_cell tells it.
+-- cell.
 -- Minutes and ticks are rounded up; those without an end are 2147483647. from_minute, until_minute: of the host at risk
 -- with the update; first_age, last_age: of the install within them; end_minute: of the exposure.
 -- boot_minute: of the session that began since the install, in its first ten minutes; else -1.

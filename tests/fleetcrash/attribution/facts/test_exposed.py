@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ def rows_told(engine: Engine, after_tick: int) -> Counter[tuple[Any, ...]]:
     """The answer of the query, as (tick, minute, update, cell from 0, since boot, age, change)."""
     read_news(engine)  # so that what the query reads is kept
     names = ("tick", "minute", "update_id", "cell", "since_boot", "age", "change")
-    table = engine.table("detection/exposed_by_minute_cell", after_tick=after_tick)
+    query = (Path(__file__).parent / "exposed_by_minute_cell.sql").read_text()
+    table = engine._con.sql(query, params={"after_tick": after_tick}).to_arrow_table()
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
     return Counter((*row[:3], row[3] + 1, *row[4:]) for row in rows)
 
