@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import run
-from fleetcrash.store import Engine, Lake
+from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = 400
@@ -37,7 +39,7 @@ def fleet(installs: list[tuple[float, float]]) -> World:
     }
 
 
-def log_test(world: World, empty_lake: Lake) -> tuple[float, list[str]]:
+def log_test(world: World, empty_lake: Path) -> tuple[float, list[str]]:
     """The test of the update an hour after its installs were told, and the incidents by then."""
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(TOLD + 80)) as engine:
         detector = run(engine, step_minutes=1)
