@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from fleetcrash.attribution.backtest import lively
 from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.reporting.accounted import accounted_for
 from fleetcrash.attribution.reporting.report import JSON, document
@@ -46,6 +47,10 @@ _COMPACT_EVERY = 100  # looks; each commits, and leaves a file
 # judged has all minutes judged again, which takes minutes on a large lake.
 _SETTLED_S = 5.0
 
+# Where hosts tell late of when they were online, as laptops that held heartbeats up do, some always just did. To
+# judge all minutes again may take so long, or at most so much of the time.
+_SHORT_S, _SHARE_OF_TIME = 5.0, 0.05
+
 # For how long a late record waits for the next minute to be judged, where the lake's clock runs with ours.
 _NEXT_MINUTE_S = 120.0
 
@@ -70,6 +75,8 @@ class Monitor:
         self._ticked = -1
         self._judged_on: tuple[object, ...] = ()
         self._changed = False  # since the newest judgement
+        self._is_off = False  # by hosts that were online at other minutes than was held to be so
+        self._begun_s = self._took_s = 0.0  # when all minutes were judged last, and how long that took
         self.newest_known: datetime | None = None
 
     def look(self) -> JSON | None:
@@ -128,9 +135,10 @@ class Monitor:
             self._detector = None
         detector = self._detector
         news = read_news(self._engine, after_tick=-1 if detector is None else self._ticked)
-        if detector is not None and not news.follows(detector.news):
+        if detector is not None and self._must_begin_anew(news, detector.news):
             LOG.info("what was told of the past has changed; judging again from the first")
             detector, news = None, read_news(self._engine)
+        begun_s, is_whole = time.monotonic(), detector is None
         if detector is None:
             detector = Detector(news)
             ticks = lively(news, news.first_tick, news.last_tick)
@@ -141,10 +149,20 @@ class Monitor:
             detector.tick(tick)
             self._metrics.judged(1)
         self._ticked = news.last_tick
+        if is_whole:
+            self._begun_s, self._took_s, self._is_off = begun_s, time.monotonic() - begun_s, False
         if news.first_tick <= news.last_tick:  # else there is no event yet, and so no first minute
             self._detector = detector
         self._judged_on = self._basis()
         return detector
+
+    def _must_begin_anew(self, news: News, judged: News) -> bool:
+        """Whether all minutes must be judged again, by news that come after those judged; what may wait is noted."""
+        if not news.can_be_added_to(judged):
+            return True
+        self._is_off |= not news.follows(judged)
+        may_wait = self._took_s > _SHORT_S and self._took_s > _SHARE_OF_TIME * (time.monotonic() - self._begun_s)
+        return self._is_off and not may_wait
 
     def _basis(self) -> tuple[object, ...]:
         """What the judged minutes depend on; it does not change while only news arrives."""

@@ -26,9 +26,12 @@ from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from ingest.load import append_tables
+from monitor import loop
 from monitor.loop import Monitor, watch
 from tests.dashboard import fleet
+from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.short import Tables, plain, short_records
+from tests.fleetcrash.worlds import World, at, crash_of, known_by, lake_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0  # for another process; nothing takes so long but a machine that is very busy
@@ -140,6 +143,37 @@ def test_a_minute_that_has_only_just_ended_waits_for_what_is_still_on_its_way(gr
     assert monitor.look() is None
     assert "judging again" not in caplog.text
     monitor.close()
+
+
+def test_what_hosts_tell_late_of_when_they_were_online_waits_where_judging_again_takes_long(
+    empty_lake, caplog, monkeypatch
+):
+    caplog.set_level("INFO", "fleetcrash.monitor")
+    told: World = {
+        "host": [{"host_id": f"h{number}", "os_type": "windows"} for number in range(3)],
+        "heartbeat": [  # of all but the first one held up for an hour and a half
+            {"host_id": f"h{n}", "at": at(minute), "received_at": at(155 if n and 60 <= minute <= 150 else minute)}
+            for n in range(3)
+            for minute in range(0, 300, 5)
+        ],
+        "crash": [crash_of(0, 20)],
+    }
+    now, seen = 120.0, known_by(told, at(120))
+    with lake_of(seen, empty_lake) as lake:
+        monitor = Monitor(lake, clock=lambda: at(now).timestamp() + 30)
+        monitor.look()
+        monkeypatch.setattr(loop, "_SHORT_S", 0.0)
+        for now, share, is_anew in ((200.0, 0.0, False), (250.0, 1e9, True), (280.0, 0.0, False)):
+            monkeypatch.setattr(loop, "_SHARE_OF_TIME", share)
+            known = known_by(told, at(now))
+            new = [row for row in known["heartbeat"] if row not in seen["heartbeat"]]
+            append_rows(lake, "heartbeat", new, batch_id=f"at {now}")
+            seen = known
+            caplog.clear()
+            found = monitor.look()
+            assert ("judging again" in caplog.text) == is_anew
+        assert found == incidents(lake, as_of=at(now))
+        monitor.close()
 
 
 @pytest.mark.slow

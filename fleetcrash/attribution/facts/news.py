@@ -291,6 +291,10 @@ class News:
         Args:
             earlier: the news up to whose last tick these leave the counts out.
         """
+        return self.can_be_added_to(earlier) and self.told_before == earlier.told
+
+    def can_be_added_to(self, earlier: News) -> bool:
+        """Whether at the most some hosts were at risk then, or not, for other minutes than was held to be so."""
         is_begun = earlier.first_crash_minute < earlier.last_tick
         return (
             self.crashes_only == earlier.crashes_only
@@ -298,7 +302,6 @@ class News:
             and self.cells[: len(earlier.cells)] == earlier.cells
             and self.suspects.said_by(earlier.last_tick) == earlier.suspects.said_by(earlier.last_tick)
             and self.events.begin_with(earlier.events)
-            and self.told_before == earlier.told
         )
 
     def may_be_patching(self, minute: int) -> bool:
