@@ -81,3 +81,9 @@ class Catalogue(Sequence[Suspect]):
 
     def __len__(self) -> int:
         return len(self._now)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was said of the same updates, to whatever tick either is turned."""
+        return isinstance(other, Catalogue) and self._said == other._said
+
+    __hash__ = None  # type: ignore[assignment]  # it is turned from tick to tick
