@@ -2,6 +2,5 @@
 
 Start with ``expectation``: host-time times the rates of the ``baseline``, which are learned from what was quiet;
 ``hazard`` is what installs of any kind are followed by. Both go by ``slices`` of the fleet (by what hosts are) and by
-places, which together are ``spots``; ``tallies`` are how many events happened at each. What was to be expected in each
-minute of the last day is the ``past``, with ``places_past`` for places, of which there may be thousands.
+places, which together are ``spots``; ``tallies`` are how many events happened at each.
 """

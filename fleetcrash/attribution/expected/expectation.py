@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, Baseline, learned_at
 from fleetcrash.attribution.expected.hazard import InstallHazard
-from fleetcrash.attribution.expected.past import Past
-from fleetcrash.attribution.expected.places_past import RATE_MINUTES, LatePlaces
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts import crashers
 from fleetcrash.attribution.facts.cursor import Cursor
@@ -26,12 +24,19 @@ from fleetcrash.times import DAY
 _Singles = NDArray[np.float32]
 _Floating = TypeVar("_Floating", Floats, _Singles)
 
+RING = DAY + 1
+_RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the past anew
 
 UNHEARD_MINUTES = 28 * DAY
 """For which a fleet may tell nothing, though hosts of it count as online, and be taken for quiet. After that nothing is
 learned from it until it tells something again: one clock that stood at 1970 would teach half a century without a crash.
 In any fleet worth watching somebody comes or goes, or installs something, in four weeks; and those are learned from."""
+
+
+def _nothing_until(spots: int) -> Floats:
+    """(OUTCOMES, spots, RING) zeros; what is of one minute lies side by side, for one is written at every tick."""
+    return np.zeros((RING, OUTCOMES, spots)).transpose(1, 2, 0)
 
 
 def _of_kinds(rates: Floats) -> Floats:
@@ -69,15 +74,11 @@ class Expectation:
         self.hazard = InstallHazard()
         self._hours = Hours(OUTCOMES)
         self.total = np.zeros((OUTCOMES, len(spots)))
-        slices, places = len(spots.slices), len(spots) - len(spots.slices)
-        self._past = Past(slices, places)  # before each minute of the last day, but for ``_scale``
+        self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
         self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
         self._online_at = np.zeros((len(spots), KINDS))
-        # Of each minute of up to a day: at risk; expected without the factors, of (OUTCOMES, slices) and at places.
-        self._pending: deque[tuple[int, Floats, _Singles, tuple[Ints, _Singles]]] = deque()
-        self._late = LatePlaces(places)
+        self._pending: deque[tuple[int, Floats, _Singles]] = deque()  # one for each minute of up to a day
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
-        self._raw_per_minute: Floats | None = None  # (OUTCOMES, spots) the same without the factors
         # (OUTCOMES, WINDOWS, slices) of each update, by what counts: several cases are tried at a tick.
         self._in_slices: dict[tuple[int, bytes], Floats] = {}
         self._heard_tick = news.first_tick  # the last one at which anything was told
@@ -94,29 +95,26 @@ class Expectation:
         """
 
         self.time.extend(news)
-        # Else nothing is moved: with thousands of places this is a hundred megabytes.
+        # Else nothing is moved: with thousands of places this is hundreds of megabytes, of every minute of a day.
         if len(spots) > len(moved) or (moved != np.arange(len(moved))).any():
-            self._move(len(spots), len(spots.slices), moved)
+            self._move(len(spots), moved)
         self._take_over(news, spots, tick=tick)
 
-    def _move(self, spots: int, slices: int, moved: Ints) -> None:
-        """Take over another numbering of so many spots and slices among them, by where each of those before is now."""
+    def _move(self, spots: int, moved: Ints) -> None:
+        """Take over another numbering of so many spots, by where each of those before is now."""
 
         def placed(values: _Floating) -> _Floating:
             wider = np.zeros((values.shape[0], spots, *values.shape[2:]), values.dtype)
             wider[:, moved] = values
             return wider
 
-        of_slices = moved[: self._past.slices]
         self.baseline.move(placed)
         self.total = placed(self.total)
-        self._past.move(slices, spots - slices, of_slices)
-        self._late.grow(spots - slices)
+        until = _nothing_until(spots)
+        until[:, moved] = self._until
+        self._until = until
         self._scale = placed(self._scale - 1.0) + 1.0
-        for number, (minute, at_risk, before, at_places) in enumerate(self._pending):
-            raw = np.zeros((OUTCOMES, slices), np.float32)
-            raw[:, of_slices] = before
-            self._pending[number] = minute, at_risk, raw, at_places
+        self._pending = deque((minute, at_risk, placed(raw)) for minute, at_risk, raw in self._pending)
         self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
@@ -148,7 +146,7 @@ class Expectation:
 
     def rest(self) -> None:
         """Go on after ticks that were left out, of which nothing is learned and none is looked back to."""
-        self._past.rest(self.total / self._scale)
+        self._until[:] = (self.total / self._scale)[..., None]
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         """Take in a minute, and learn from those long enough before it.
@@ -164,7 +162,7 @@ class Expectation:
         if self._count_by_hour(tick, at_risk) or changed:
             self._heard_tick = tick
         self._learn(tick, claimed, disturbed)
-        if tick % RATE_MINUTES == 0:
+        if tick % _RATE_MINUTES == 0:
             if self._learns_hazard:
                 self.time.weight = self.hazard.ratios()
             if tick % DAY == 0:
@@ -180,16 +178,15 @@ class Expectation:
 
     def since(self, spot: int, minute: int) -> Floats:
         """(OUTCOMES,) events to be expected at a spot since a minute of the last day."""
-        return self.total[:, spot] - self.until(np.array([spot]), np.array([minute]))[:, 0]
+        return self.total[:, spot] - self._until[:, spot, minute % RING] * self._scale[:, spot]
 
     def until(self, spots: Ints, minutes: Ints) -> Floats:
         """(OUTCOMES, ...) events to be expected at spots before minutes of the last day, both of one shape."""
-        return self._past.until(spots, minutes) * self._scale[:, spots]
+        return self._until[:, spots, minutes % RING] * self._scale[:, spots]
 
     def of_slices_since(self, minute: int) -> Floats:
         """(OUTCOMES, slices) events to be expected since a minute of the last day."""
-        slices = len(self._spots.slices)
-        return self.total[:, :slices] - self._past.of_slices(minute) * self._scale[:, :slices]
+        return (self.total - self._until[:, :, minute % RING] * self._scale)[:, : len(self._spots.slices)]
 
     def portion(self, system: str, share: float) -> Portion:
         """The crashes that are such a share of all those of an operating system.
@@ -284,7 +281,11 @@ class Expectation:
             return
         ratio = np.repeat(by_hour / self.baseline.by_hour, DAY // HOURS, axis=1)
         self.baseline.by_hour = by_hour
-        self.total = self._past.take_hours(midnight, ratio) * self._scale
+        minutes = np.arange(midnight - DAY, midnight + 1) % RING
+        until = self._until[:, :, minutes]
+        until[:, :, 1:] = until[:, :, :1] + np.cumsum(np.diff(until, axis=2) * ratio[:, None], axis=2)
+        self._until[:, :, minutes] = until
+        self.total = until[:, :, -1] * self._scale
 
     def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected of the hosts online within a minute."""
@@ -312,9 +313,7 @@ class Expectation:
             self._online_at[: len(self._members)] += self._members[:, cell] @ changed
             self._per_minute = None
         taken = self._places.take(tick)
-        self._changed_at = places.place[taken].astype(np.int64)  # of places
         if taken.start < taken.stop:
-            self._raw_per_minute = None
             change = places.change[taken].astype(float)  # of the same type it is five times as fast
             np.add.at(self._online_at.reshape(-1), self._place_at[taken], change)
 
@@ -329,18 +328,14 @@ class Expectation:
     def _expect(self, tick: int, at_risk: Floats) -> None:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
-            self._raw_per_minute = None
-        if self._raw_per_minute is None:
-            self._raw_per_minute = self._raw(self._kind_rates)
         by_hour = self._of_hour(tick)[:, None]
-        raw = self._raw_per_minute * by_hour
+        raw = self._raw(self._kind_rates) * by_hour
         slices = len(self._members)
         self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
-        self._past.take(tick, self.total / self._scale, self._changed_at)
-        noted = raw.astype(np.float32)
+        self._until[:, :, (tick + 1) % RING] = self.total / self._scale
         if tick - self._heard_tick <= UNHEARD_MINUTES:
-            self._pending.append((tick, at_risk, noted[:, :slices].copy(), self._late.note(noted[:, slices:])))
+            self._pending.append((tick, at_risk, raw.astype(np.float32)))
 
     def _at_risk(self) -> Floats:
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
@@ -366,10 +361,8 @@ class Expectation:
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         while self._pending and learned_at(self._pending[0][0], self._news.first_crash_minute) <= tick:
-            minute, host_minutes, of_slices, at_places = self._pending.popleft()
-            of_places = self._late.read(at_places)
+            minute, host_minutes, expected = self._pending.popleft()
             if not disturbed(minute):
-                expected = np.concatenate([of_slices, of_places], axis=1)
                 self.baseline.learn_minute(minute, self._is_told(minute), host_minutes, expected)
         events, ripe = self._news.events, self._learnable.take(tick)
         for event in self._learn_order[ripe].tolist():
