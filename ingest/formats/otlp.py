@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -42,6 +41,7 @@ from ingest.formats.crashes import (
 )
 from ingest.formats.format import Log
 from ingest.formats.lines import lines_in
+from ingest.formats.protobuf import fields, mend
 from ingest.formats.systems import os_type
 
 _EVENTS = frozenset(["app.crash", "device.crash"])
@@ -53,7 +53,6 @@ _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
 _RECORDS_AT_ONCE = 1000
 _OBJECT = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)  # a check that is faster than parsing
-_NOT_TEXT = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as Python escapes them
 _NOT_KEPT = (
     "exception.stacktrace",
     "user.",
@@ -187,7 +186,7 @@ def _of_protobuf(body: bytearray) -> Iterator[_Log | _NoLog | None]:
     They are parsed one at a time, as objects take seventy times their bytes.
     """
     try:
-        for number, resource_logs in _fields(memoryview(body)):
+        for number, resource_logs in fields(memoryview(body)):
             yield None
             if number == _RESOURCE_LOGS:
                 yield from _of_resource(resource_logs)
@@ -197,13 +196,13 @@ def _of_protobuf(body: bytearray) -> Iterator[_Log | _NoLog | None]:
 
 def _of_resource(resource_logs: memoryview) -> Iterator[_Log | _NoLog | None]:
     resource: dict[str, Any] = {}
-    for number, told in _fields(resource_logs):
+    for number, told in fields(resource_logs):
         yield None
         if number == _RESOURCE:
             resource |= _of_pairs(_parsed(Resource, told).attributes)
-    for number, scope_logs in _fields(resource_logs):
+    for number, scope_logs in fields(resource_logs):
         if number == _SCOPE_LOGS:
-            for inner, raw in _fields(scope_logs):
+            for inner, raw in fields(scope_logs):
                 yield None
                 if inner == _LOG_RECORDS:
                     try:
@@ -222,38 +221,6 @@ def _of_resource(resource_logs: memoryview) -> Iterator[_Log | _NoLog | None]:
                     )
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message in protobuf's wire format, by number; empty for those that are numbers.
-
-    Raises:
-        DecodeError: it is not valid.
-    """
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind, end = tag & 7, at
-        if kind == 0:
-            _, end = _varint(message, at)
-        elif kind in (1, 5):
-            end = at + (8 if kind == 1 else 4)
-        elif kind == 2:
-            size_bytes, at = _varint(message, at)
-            end = at + size_bytes
-        if kind not in (0, 1, 2, 5) or end > len(message):
-            raise DecodeError(f"no field at byte {at}")
-        yield tag >> 3, message[at:end] if kind == 2 else message[:0]
-        at = end
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    found = 0
-    for place in range(at, min(at + 10, len(message))):
-        found |= (message[place] & 127) << 7 * (place - at)
-        if message[place] < 128:
-            return found, place + 1
-    raise DecodeError(f"no number at byte {at}")
-
-
 def _parsed(kind: type[_M], raw: memoryview) -> _M:
     if len(raw) > _LONGEST_MESSAGE_BYTES:
         raise too_much("A log record or a resource has", _LONGEST_MESSAGE_BYTES, "bytes")
@@ -262,26 +229,9 @@ def _parsed(kind: type[_M], raw: memoryview) -> _M:
         message.ParseFromString(bytes(raw))
     except DecodeError:
         mended = bytearray(raw)
-        _mend(memoryview(mended), message.DESCRIPTOR)
+        mend(memoryview(mended), message.DESCRIPTOR)
         message.ParseFromString(bytes(mended))
     return message
-
-
-def _mend(message: memoryview, kind: Descriptor) -> None:
-    """Replace each byte that is not UTF-8 in the texts of a message; some clients send texts of any encoding.
-
-    Raises:
-        DecodeError: it is not valid.
-    """
-    for number, told in _fields(message):
-        field = kind.fields_by_number.get(number)
-        if field is not None and field.message_type is not None:
-            try:
-                _mend(told, field.message_type)
-            except RecursionError as error:
-                raise DecodeError("nested too deeply") from error
-        elif field is not None and field.type == field.TYPE_STRING:
-            told[:] = _NOT_TEXT.sub("?", bytes(told).decode(errors="surrogateescape")).encode()
 
 
 def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
