@@ -47,8 +47,8 @@ _COMPACT_EVERY = 100  # looks; each commits, and leaves a file
 # judged has all minutes judged again, which takes minutes on a large lake.
 _SETTLED_S = 5.0
 
-# Where hosts tell late of when they were online, as laptops that held heartbeats up do, some always just did. To
-# judge all minutes again may take so long, or at most so much of the time.
+# Hosts may tell late of when they were online, as laptops do that held heartbeats up; in a large fleet some always do.
+# To judge all minutes again for that may take so long, or else so much of the time.
 _SHORT_S, _SHARE_OF_TIME = 5.0, 0.05
 
 # For how long a late record waits for the next minute to be judged, where the lake's clock runs with ours.
@@ -75,7 +75,7 @@ class Monitor:
         self._ticked = -1
         self._judged_on: tuple[object, ...] = ()
         self._changed = False  # since the newest judgement
-        self._is_off = False  # by hosts that were online at other minutes than was held to be so
+        self._is_off = False  # some hosts were online, or had an update, at other minutes than was counted
         self._begun_s = self._took_s = 0.0  # when all minutes were judged last, and how long that took
         self.newest_known: datetime | None = None
 

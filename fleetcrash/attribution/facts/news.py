@@ -294,7 +294,10 @@ class News:
         return self.can_be_added_to(earlier) and self.told_before == earlier.told
 
     def can_be_added_to(self, earlier: News) -> bool:
-        """Whether at the most some hosts were at risk then, or not, for other minutes than was held to be so."""
+        """Whether they can be counted on top: of earlier news only when hosts were online, or had what, has changed.
+
+        Counts of host-time are a little off then; events, cells and updates are the same.
+        """
         is_begun = earlier.first_crash_minute < earlier.last_tick
         return (
             self.crashes_only == earlier.crashes_only
