@@ -1,7 +1,7 @@
 """Lines in which a Linux kernel reports a fault of a process, in a form that depends on the architecture.
 
 On x86 the signal follows from the name of the fault; other kernels give its number or nothing. On MIPS the place, and
-on s390 the process, is in the next line.
+on s390 and others the process, is in a line after it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _MAPPED = (  # people leave out the numbers, and journalctl what is wider than t
 )
 _IN_LIBRARY = rf"(?: {_MAPPED})?"
 _NOWHERE = r" {0,16}\(null\)"  # as older kernels write an address of 0
-_X86 = re.compile(
-    rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ ip (?:(?P<ip>[0-9a-f]{{1,16}})|{_NOWHERE}) "
-    rf"sp (?:[0-9a-f]+|{_NOWHERE}) error [0-9a-f]+{_IN_LIBRARY}"
+_X86 = re.compile(  # also on SPARC; until 2.6.24 the registers have their longer names
+    rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ [re]?ip (?:(?P<ip>[0-9a-f]{{1,16}})|{_NOWHERE}) "
+    rf"(?:\(rpc [0-9a-f]+\) )?[re]?sp (?:[0-9a-f]+|{_NOWHERE}) error [0-9a-f]+{_IN_LIBRARY}"
 )
 _TRAP = re.compile(
-    rf"traps: {_PROCESS}(?:trap )?(?P<what>[a-z0-9 ]{{1,40}}) ip:(?P<ip>[0-9a-f]{{1,16}}) "
-    rf"sp:[0-9a-f]+ error:[0-9a-f]+{_IN_LIBRARY}"
+    rf"(?:traps: )?{_PROCESS}(?:trap )?(?P<what>[a-z0-9 ]{{1,40}}) [re]?ip:(?P<ip>[0-9a-f]{{1,16}}) "
+    rf"[re]?sp:[0-9a-f]+ error:[0-9a-f]+{_IN_LIBRARY}"
 )
 _POWER = re.compile(
     rf"{_PROCESS}(?:unhandled signal |[a-z ]{{1,40}} \()(?P<number>\d{{1,2}})\)? at [0-9a-f]+ "
@@ -41,21 +41,40 @@ _ARM = re.compile(
     rf"{_PROCESS}unhandled (?:exception: (?P<kind>[^\[\]]{{1,160}}?)|[\w ]{{1,60}} \((?P<number>\d{{1,2}})\) at "
     rf"0x[0-9a-f]+(?:, esr 0x[0-9a-f]+)?),?{_IN_LIBRARY}$"
 )
-_MIPS = re.compile(
+_ARM32 = re.compile(  # also on Nios II
+    r"(?![/*\"])(?P<comm>[^\[\]\":]{1,64}): unhandled [a-z ]{1,40} \((?P<number>\d{1,2})\) at 0x[0-9a-f]{8}, "
+    r"(?:code|cause) "
+)
+_PARISC = re.compile(
+    rf"do_page_fault\(\) command='(?P<comm>[^'\n]{{1,64}})' type=\d{{1,3}} address=0x[0-9a-f]+{_IN_LIBRARY}"
+)
+_MIPS = re.compile(  # also on LoongArch
     r"do_page_fault\(\)(?: #\d)?: sending (?P<signal>SIG[A-Z]{3,4}) to (?P<comm>.{1,64}?) for invalid \w"
 )
 _S390 = re.compile(rf"User process fault: interruption code (?P<interruption>[0-9a-f]{{1,8}})(?: ilc:\d)?{_IN_LIBRARY}")
 _CUT = re.compile(r"(?:traps: )?[^\[\]]{1,64}\[\d{1,10}\]:? (?:segfault|trap|[a-z ]{4,40} ip:)")
-_LINES = (_X86, _TRAP, _POWER, _RISCV, _ARM, _MIPS, _S390)
-_EPC = re.compile(rf"epc ?= ?(?P<ip>[0-9a-f]{{8,16}}) {_MAPPED}")
+_LINES = (_X86, _TRAP, _POWER, _RISCV, _ARM, _ARM32, _MIPS, _PARISC, _S390)
+_EPC = re.compile(rf"(?:epc|era) ?= ?(?P<ip>[0-9a-f]{{8,16}}) {_MAPPED}")
 _TASK = re.compile(
     r"CPU: \d{1,5} (?:UID: \d{1,10} )?PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{1,64}?) (?:\S{1,20}: |Not t|Tainted)"
 )
+_BEHIND = {_ARM32: _TASK, _MIPS: _EPC, _PARISC: _TASK, _S390: _TASK}  # what has the rest
 
 # Every such line contains one of these, as a pattern: a search of each line for them is fast.
-MARKS = r"segfault (?:at|\()|traps: |\]: unhandled |\) at [0-9a-f]+ nip |sending SIG|User process fault"
+MARKS = (
+    r"segfault (?:at|\()|traps: |\] (?:trap|general protection) |: unhandled |\) at [0-9a-f]+ nip |sending SIG"
+    r"|_fault\(\) command=|User process fault"
+)
 
-_SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
+_SIGNALS = {
+    "invalid opcode": "SIGILL",
+    "invalid operand": "SIGILL",
+    "divide error": "SIGFPE",
+    "int3": "SIGTRAP",
+    "stack segment": "SIGBUS",
+    "segment not present": "SIGBUS",
+    "alignment check": "SIGBUS",
+}
 _NUMBERS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"}
 _KINDS = (  # on 64-bit Arm; all others are memory faults
     (re.compile(r"undefined instruction|FPAC|pointer auth|BTI|illegal", re.IGNORECASE), "SIGILL"),
@@ -106,14 +125,14 @@ def fault_of(said: str, behind: Iterable[str]) -> ProcessFault | None:
         joined = said
         for part in islice(behind, _MOST_PARTS):
             joined = f"{joined.rstrip()} {part.lstrip()}"
-            if (longer := _match(joined)) and longer["module"]:
+            if (longer := _match(joined)) and (longer["module"] or found is None):
                 said, found = joined, longer
-                break
+                if longer["module"]:
+                    break
     if found is None:
         return None
     told = found.groupdict()
-    if found.re in (_MIPS, _S390):
-        form = _EPC if found.re is _MIPS else _TASK
+    if form := _BEHIND.get(found.re):
         more = (one for line in islice(behind, _MOST_BEHIND) if (one := form.match(line)))
         told |= next((one.groupdict() for one in more), {})
     comm, pid, ip, base = (told.get(name) for name in ("comm", "pid", "ip", "base"))
