@@ -15,16 +15,10 @@ from itertools import islice, takewhile
 
 from ingest.formats import kernel_processes, kernel_steps
 from ingest.formats.blame import at_fault
-from ingest.formats.crashes import (
-    LONGEST_TEXT,
-    Frame,
-    Records,
-    name_of,
-    tags_of,
-    text,
-)
+from ingest.formats.crashes import LONGEST_TEXT, Frame, Records, name_of, tags_of, text
 from ingest.formats.kernel_deaths import code_of, died_of
 from ingest.formats.kernel_lines import Line
+from ingest.formats.kernel_warnings import ASKED, HANG, OWN_WARNING, PANIC_ON, PANIC_ON_HANG, WARNING
 
 _MOST_LINES = 300  # of one fault
 _MOST_KNOWN_BY = 24  # lines after a fault's own: who died, and the registers
@@ -60,23 +54,15 @@ _PANIC = re.compile(
     r"(?:(?:---\[ end )?Kernel panic - not syncing:(?! ?%s) ?|Kernel panic: (?=Aiee, killing |Attempted to kill |VFS: "
     r"|No init found|(?:Fatal exception|CPU context corrupt|Unable to continue|for safety)\s*$))(?P<what>.{0,300})"
 )
-_WARNING = re.compile(
-    r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
-    r"|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|INFO: (?:task|rcu)|rcu: INFO: "
-)
-_OWN_WARNING = re.compile(r"WARNING: (?:CPU: \d|at \S+:\d|\S+:\d{1,9} at \w)")
-_HANG = re.compile(
-    r"(?:(?:NMI )?watchdog: )?(?:BUG: soft lockup|Watchdog detected hard LOCKUP)|INFO: (?:task|rcu)|rcu: INFO: "
-)
-_PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
-_PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
     r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
 )
-_END = re.compile(r"---\[ end|Rebooting in|Kernel panic(?: - not syncing|: )|Sending NMI|NMI backtrace for")
+_END = re.compile(
+    r"---\[ end|Rebooting in|Kernel panic(?: - not syncing|: )|Sending NMI|NMI backtrace for|RCU grace-period kthread"
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +169,7 @@ class Kernel:
                 boot.has_died, boot.died_at, boot.head = True, now, None
         elif boot.head and (blamed := kernel_steps.BLAMED.match(said)):
             boot.blamed = kernel_steps.frame_of(blamed)
-        elif _WARNING.match(said):
+        elif WARNING.match(said):
             self._warned(line)
         elif died := died_of(said, boot.head):
             if now is not None and (now, said) in ((one.clock, one.text) for one in self._held):
@@ -229,8 +215,8 @@ class Kernel:
         boot = self._boot
         boot.warning, boot.warned_at = line.text, self._count
         boot.warned = [line, *islice(self._held, _MOST_LINES)]
-        if _HANG.match(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
-            boot.hang, boot.hung_at = _stack(line, self._held, None)[0], self._count
+        if HANG.match(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
+            boot.hang, boot.hung_at = _stack_of_hang(line, self._held), self._count
 
     def _dies_yet(self) -> bool:
         """Whether an oops, which has more information, follows a panic that another processor reported first."""
@@ -244,12 +230,12 @@ class Kernel:
     def _panicked(self, line: Line, what: str) -> Fault:
         """The crash of a panic; its cause is in its message, or in the report before it."""
         boot, told = self._boot, self._boot.head or line.text
-        if boot.warning and self._count - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(what):
+        if boot.warning and self._count - boot.warned_at <= _MOST_LINES and PANIC_ON.search(what):
             told = boot.warning
         found = _of_kernel(line, self._held, told, f"Kernel panic: {what}".rstrip(" :"))
-        if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
+        if boot.hang and self._count - boot.hung_at <= _MOST_LINES and PANIC_ON_HANG.search(what):
             # The panic's own stack is that of the watchdog.
-            return replace(found, module=boot.hang[0].module, frames=boot.hang)
+            return replace(found, module=at_fault(boot.hang)["module"], frames=boot.hang)
         # The log begins within the oops.
         if not found.frames and what.removeprefix("Oops: ").startswith("Fatal exception"):
             frames, release = kernel_steps.stack_of(self._recent, None)
@@ -304,8 +290,8 @@ def faults(lines: Iterable[Line]) -> Iterator[Fault]:
 def begins_fault(said: str) -> bool:
     """Whether a line begins a crash report of a kernel; no other program writes such a line."""
     if said.startswith("WARNING: "):
-        return _OWN_WARNING.match(said) is not None
-    forms = (_HEAD, _UNNUMBERED, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
+        return OWN_WARNING.match(said) is not None
+    forms = (_HEAD, _UNNUMBERED, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, WARNING)
     if kernel_processes.begins(said) or any(form.match(said) for form in forms):
         return True
     return "[#" in said and '"' not in said and died_of(said, None) is not None  # not one that is quoted in a log
@@ -383,6 +369,14 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
     return kernel_steps.stack_of((line.text for line in own), blamed)
 
 
+def _stack_of_hang(hang: Line, behind: Iterable[Line]) -> list[Frame]:
+    """The stack of what hangs; a processor that does not answer is interrupted to tell it."""
+    lines = list(takewhile(lambda line: not _PANIC.match(line.text), islice(behind, _MOST_LINES)))
+    asked = next((at for at, line in enumerate(lines) if ASKED.match(line.text)), None)
+    frames, _ = _stack(hang, lines, None)
+    return frames if frames or asked is None else _stack(lines[asked], lines[asked + 1 :], None)[0]
+
+
 def _own(fault: Line, behind: Iterable[Line]) -> Iterator[Line]:
     return takewhile(lambda line: not _is_over(line, fault), behind)
 
@@ -390,7 +384,7 @@ def _own(fault: Line, behind: Iterable[Line]) -> Iterator[Line]:
 def _is_over(line: Line, fault: Line) -> bool:
     """Whether a line after a fault belongs to another one, or to something later."""
     said = line.text
-    if _END.search(said) or _HEAD.match(said) or _HANG.match(said):
+    if _END.search(said) or _HEAD.match(said) or HANG.match(said):
         return True
     if _UNNUMBERED.match(said) and _UNNUMBERED.match(fault.text):
         return True

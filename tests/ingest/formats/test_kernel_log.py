@@ -564,6 +564,52 @@ def test_a_panic_on_a_task_that_hangs_tells_that_task_and_not_who_watches():
     assert stack(the_fault(without))[:2] == ["kernel!dump_stack", "kernel!panic"]
 
 
+RCU_PANIC = """\
+[  500.7] Kernel panic - not syncing: RCU Stall
+[  500.8] Call Trace:
+[  500.8]  dump_stack_lvl+0x5d/0x80
+[  500.8]  panic+0x156/0x32a
+[  500.8]  rcu_sched_clock_irq+0x500/0x900
+[  500.8]  update_process_times+0x70/0xb0
+[  500.9] NMI backtrace for cpu 0
+[  500.9] RIP: 0010:other_idle+0x12/0x20"""
+
+
+def test_a_panic_on_a_stall_tells_what_a_processor_says_that_was_interrupted_for_it():
+    stalled = """\
+[  500.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[  500.1] rcu: 	3-...!: (1 GPs behind) idle=1a2c/1/0x4000000000000000 softirq=1234/1235 fqs=12
+[  500.2] Sending NMI from CPU 1 to CPUs 3:
+[  500.2] NMI backtrace for cpu 3
+[  500.3] CPU: 3 UID: 0 PID: 123 Comm: scan Not tainted 6.12.0 #1
+[  500.4] RIP: 0010:ring_spin+0x12/0x20 [sensor]
+[  500.5] Call Trace:
+[  500.6]  ring_lock+0x12/0x20 [sensor]"""
+    fault = the_fault(f"{stalled}\n{RCU_PANIC}")
+    assert (fault.code, fault.module) == ("Kernel panic: RCU Stall", "sensor")
+    assert stack(fault) == ["sensor!ring_spin", "sensor!ring_lock"]
+    itself = stalled.replace("RIP: 0010:ring_spin", "Call Trace:\n[  500.4]  nmi_cpu_backtrace").replace(
+        " [sensor]", "", 1
+    )
+    fault = the_fault(f"{itself}\n{RCU_PANIC}")
+    assert (fault.module, stack(fault)) == ("sensor", ["kernel!nmi_cpu_backtrace", "sensor!ring_lock"])
+    silent = "\n".join(stalled.splitlines()[:2])
+    assert stack(the_fault(f"{silent}\n{RCU_PANIC}"))[:2] == ["kernel!dump_stack_lvl", "kernel!panic"]
+
+
+def test_the_stack_of_a_task_that_stalls_has_nothing_of_who_waits_for_it():
+    stalled = """\
+[  500.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[  500.2] task:scan            state:R  running task     stack:0     pid:812
+[  500.3] Call Trace:
+[  500.4]  ring_spin+0x12/0x20 [sensor]
+[  500.5] rcu: RCU grace-period kthread stack dump:
+[  500.5] Call Trace:
+[  500.5]  __schedule+0x27c/0x6b0
+[  500.6]  rcu_gp_fqs_loop+0x27c/0x6b0"""
+    assert stack(the_fault(f"{stalled}\n{RCU_PANIC}")) == ["sensor!ring_spin"]
+
+
 @pytest.mark.parametrize(
     "warning",
     [
