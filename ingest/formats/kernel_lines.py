@@ -22,6 +22,7 @@ _CALLER = (  # the task or processor that writes a line, in the forms of kernels
     r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
     r"| ?\[pid:\d{1,10},cpu\d{1,4}[, ][^\]]{1,40}\](?:\[\d{1,4}\])?"
 )
+_SINCE = r" <\s{0,9}\d{1,9}\.\d{6}[ *]?>"  # the time since the line before, as dmesg -d and journalctl tell it
 _STAMP = re.compile(
     # The level of a line in the kernel's ring buffer, and as dmesg -x prints it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
@@ -41,14 +42,16 @@ _STAMP = re.compile(
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?"
     rf"(?:: ?| - - {_DATA} )|(?P<bare> {{1,4}}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
-    r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"
+    r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[)"
+    r"|(?:\[\w[\w.-]{0,63}@[^\]\s]{1,255} [^\]]{1,100}\]|\w[\w.-]{0,63}@[\w.-]{1,255}:[~/][^\s#$]{0,100}|~|/) ?[#$] "
+    r"(?=Kernel panic|BUG: |Unable to ))?"
     # The level of a line, behind the stamp of what recorded a console.
     r"(?:<\d{1,3}>(?=\[))?"
     # The kernel's own clock, as it is and as dmesg -T and -H spell it, the latter in the user's language.
-    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?:@C?\d{1,4})?(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
+    rf"(?:\[\s{{0,12}}(?P<clock>\d{{1,10}}\.\d{{1,9}})(?:@C?\d{{1,4}})?(?:{_SINCE}| {{16}})?\]"
     rf"(?:{_CALLER})? ?"
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
-    rf"|\[(?P<date>[^\W\d_]{{1,6}}\.? {{1,2}}{_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
+    rf"|\[(?P<date>[^\W\d_]{{1,6}}\.? {{1,2}}{_WORDS})(?:{_SINCE})?\] ?"
     rf"|\[(?P<minute>{MONTH} {{0,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}[.,]\d{{6}})\] ?)?"
     # The ring's mark again, within what older kernels wrote without an end.
     r"(?: {0,2}<[0-7]>(?=[A-Z]))?"

@@ -124,6 +124,13 @@ def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end
     assert the_crash((left + PANIC).encode())["code"] == "Kernel panic: no init found"
 
 
+@pytest.mark.parametrize("prompt", ["[root@web-1 ~]# ", "root@web-1:~# ", "me@web-1:/var/log$ ", "~ # ", "/ # "])
+def test_a_prompt_may_stand_before_a_line_without_a_clock(prompt):
+    said = f"{prompt}{PANIC.partition('] ')[2]}\nCPU: 0 PID: 1 Comm: init Not tainted 4.7.10 #1\n".encode()
+    assert format_of(head(said)) is KERNEL_FILE
+    assert (the_crash(said)["code"], the_crash(said)["os_version"]) == ("Kernel panic: no init found", "4.7.10")
+
+
 def test_in_the_log_of_what_runs_a_machine_its_kernel_is_known_by_its_clock():
     header = "2024-07-19T04:10:02Z "
     found = the_crash(with_header(f"Boots: relay\n{OLD_OOPS}\nEnded: relay", header))
@@ -152,8 +159,9 @@ def test_dmesg_tells_a_time_in_place_of_its_clock(header):
     assert "uptime_s" not in crash
 
 
-def test_journalctl_writes_the_host_behind_the_clock():
-    data = "\n".join(one.replace("] ", "] web-1 kernel: ", 1) for one in OLD_OOPS.splitlines()).encode()
+@pytest.mark.parametrize("since", ["", " <    0.000001 >", " <    0.000001*>", " " * 16])
+def test_journalctl_writes_the_host_behind_the_clock(since):
+    data = "\n".join(one.replace("] ", f"{since}] web-1 kernel: ", 1) for one in OLD_OOPS.splitlines()).encode()
     crash = the_crash(data)
     assert (crash["host_id"], crash["uptime_s"], len(crash["frames"])) == ("web-1", 1234.567893, 3)
 
