@@ -35,7 +35,7 @@ _STAMP = re.compile(  # also a container's name, and that of a job and its step
     rb"\[pod/[\w.-]{1,253}/[\w.-]{1,253}\] ?"
     rb"|[^\t\n]{1,200}\t[^\t\n]{1,200}\t\xef?\xbb?\xbf?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z(?: |$)|"
     rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\]?(?:[ \t]|$)"
-    rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
+    rb"|\d\d(?:-[A-Z][a-z]{2}-|/\d\d/)\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
 )
 _OF_SYSTEM = re.compile(

@@ -71,7 +71,7 @@ def before_each(mark: str, said: str) -> str:
     "mark",
     [
         "2024-07-19T04:10:02.1234567Z ", "2024-07-19T04:10:02Z\t", "[2024-07-19T04:10:02.123Z] ", "04:10:02  ",
-        "2024-07-19 06:10:02,123+02:00 ", "relay-1  | ",
+        "2024-07-19 06:10:02,123+02:00 ", "relay-1  | ", "05/07/2024 04:10:02 ",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("said", "format"), FORMATS)
@@ -88,7 +88,7 @@ def test_a_kernels_log_with_times_is_one():
 
 def test_a_kernels_log_may_have_only_the_times_of_what_took_it_down():
     bare = re.sub(r"^\[.{12}\] ", "", KERNEL, flags=re.MULTILINE)
-    for mark in ("04:10:02  ", "[2024-07-19T04:10:02.123Z] ", "relay-1  | "):
+    for mark in ("04:10:02  ", "[2024-07-19T04:10:02.123Z] ", "relay-1  | ", "05/07/2024 04:10:02 "):
         assert told(before_each(mark, bare)) == told(bare)
     assert [crash["module"] for crash in told(bare)[1]] == ["relay"]
 
