@@ -13,6 +13,7 @@ from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
+from ingest.formats.core_dump_json import COREDUMPCTL_JSON
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dotnet_report import DOTNET_REPORT
@@ -66,6 +67,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JOURNAL,
     JOURNAL_JSON,
     JOURNAL_VERBOSE,
+    COREDUMPCTL_JSON,
     KERNEL_JSON,
     DOCKER_LOG,
     CRI_LOG,

@@ -13,6 +13,7 @@ from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
+from ingest.formats.core_dump_json import COREDUMPCTL_JSON
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dotnet_report import DOTNET_REPORT
@@ -67,6 +68,7 @@ from tests.ingest.formats import (
     test_caught_signals,
     test_cloud_logs,
     test_containers,
+    test_core_dump_json,
     test_core_dumps,
     test_debuggers,
     test_dotnet_report,
@@ -144,6 +146,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
     JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose().replace(b"6d80620f", b"7e91731f")},  # another boot
+    COREDUMPCTL_JSON: {"short": test_core_dump_json.LIST},
     KERNEL_JSON: {"dmesg": test_kernel_json.printed(test_kernel_log.OLD_OOPS.replace("[ 1234.", "[ 5432."))},
     DOCKER_LOG: {
         "docker": test_containers.docker(test_containers.JAVA).encode(),
