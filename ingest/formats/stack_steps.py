@@ -11,7 +11,7 @@ from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text, witho
 _PLACE = re.compile(r"(?P<path>.+?):\d{1,9}(?P<column>:\d{1,9})?")
 _ROOTED = re.compile(r"(?:[A-Za-z][\w+.\-]{0,40}:)?[/\\]|node:")
 _FILE = re.compile(r".*\.[A-Za-z]\w{0,9}")
-_SCRIPT = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|bundle|jsbundle|hbc|html?|php)")
+_SCRIPT = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|bundle|jsbundle|hbc|html?|php|lua)")
 
 
 class Step(NamedTuple):
