@@ -57,8 +57,8 @@ _PANIC = re.compile(
 
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
-    rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
-    r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
+    rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |UBSAN: |LOCKUP|lockup|INFO: |\[#\d"
+    r"|PANIC|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
 )
 _END = re.compile(
     r"---\[ end|Rebooting in|Kernel panic(?: - not syncing|: )|Sending NMI|NMI backtrace for|RCU grace-period kthread"
@@ -243,7 +243,7 @@ class Kernel:
         if not found.frames and told == boot.warning and boot.warned:  # the log ends there
             frames, release = _stack(boot.warned[0], boot.warned[1:], None)
             frames = frames or kernel_steps.named_in(boot.warning)
-            module = frames[0].module if frames else None
+            module = at_fault(frames)["module"]
             return replace(found, module=module, frames=frames, release=release or found.release)
         return found
 

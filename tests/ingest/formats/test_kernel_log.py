@@ -355,6 +355,33 @@ def test_a_panic_without_a_stack_is_where_its_warning_was():
     assert kernel_log.begins_fault(new)
 
 
+def test_a_panic_without_a_stack_blames_who_was_warned_of_and_not_what_counts_for_it():
+    counts = "WARNING: CPU: 1 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2"
+    stack_of = "RIP: 0010:refcount_warn_saturate+0x1/0x2\nCall Trace:\n ring_drop+0x1/0x2 [sensor]"
+    fault = the_fault(f"{counts}\n{stack_of}\nKernel panic - not syncing: kernel: panic_on_warn set ...")
+    assert (stack(fault), fault.module) == (["kernel!refcount_warn_saturate", "sensor!ring_drop"], "sensor")
+
+
+@pytest.mark.parametrize(
+    ("report", "what"),
+    [
+        ("UBSAN: array-index-out-of-bounds in drivers/sensor/ring.c:112:9", "UBSAN: panic_on_warn set ..."),
+        ("UBSAN: Undefined behaviour in drivers/sensor/ring.c:112:9", "panic_on_warn set ..."),
+        ("BUG: KMSAN: uninit-value in ring_read+0x1/0x2 [sensor]", "kmsan.panic set ..."),
+        ("WARNING: CPU: 1 PID: 12 at mm/a.c:1 ring_read+0x1/0x2 [sensor]", "panic_on_taint set ..."),
+    ],
+)
+def test_a_panic_on_a_report_has_the_reports_first_line(report, what):
+    trace = "Call Trace:\n panic+0x1/0x2\n ring_read+0x1/0x2 [sensor]"
+    assert the_fault(f"{report}\n{trace}\nKernel panic - not syncing: {what}\n{trace}").tags["message"] == report
+    assert kernel_log.begins_fault(report)
+
+
+def test_what_reports_a_warning_is_not_to_blame():
+    warned = WARNING_PANIC.replace("report_bug+0x3c3/0x580", "report_bug_entry+0x3c3/0x580")
+    assert the_fault(warned).module == "sensor"
+
+
 def test_an_oops_of_a_kernel_that_stops_is_no_cause_of_its_panic():
     panic = (
         "[   39.1] Kernel panic - not syncing: sysrq triggered crash\n[   39.2] SMP: stopping secondary CPUs\n"
