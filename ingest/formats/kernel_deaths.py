@@ -19,6 +19,7 @@ _NAMED = re.compile(
 _UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
 _OF_TASK = re.compile(r"\(?[^()\[\]:]{1,64}\)?\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
+_SENT = re.compile(r"[:,] sig: \d{1,2}\s*")  # on Xtensa and PowerPC the number of the signal is in its place
 
 
 def died_of(said: str, head: str | None) -> str | None:
@@ -29,10 +30,12 @@ def died_of(said: str, head: str | None) -> str | None:
     died = _DIED.match(said)
     if died is None:
         return None
-    told = (died["more"] or "").rstrip().rpartition(": ")[2]
-    if head is None and not _DIES_AS.match(said) and not _ERROR_CODE.fullmatch(told):
+    more = died["more"] or ""
+    is_sure = _SENT.fullmatch(more) or _ERROR_CODE.fullmatch(more.rstrip().rpartition(": ")[2])
+    if head is None and not _DIES_AS.match(said) and not is_sure:
         return None
-    return died["what"].strip()
+    what = died["what"].strip()
+    return "Oops" if what == "sig" else what
 
 
 def code_of(head: str, what: str) -> str:

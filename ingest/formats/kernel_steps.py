@@ -26,8 +26,8 @@ _PLACE = (
     rf"| {_SOURCE}(?: \[inline\]|:\d{{1,7}}))|{_NAMELESS})"
 )
 _POINTER = re.compile(
-    r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |TPC: <|IAOQ\[0\]: |NIP "
-    r"|(?:e?pc|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?"
+    r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |(?:PC|pc) is at |TPC: <|IAOQ\[0\]: |NIP "
+    r"|(?:e?pc|PC|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?"
     r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
 )
 BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
@@ -55,6 +55,7 @@ _TRACE = re.compile(  # RISC-V has no heading
     r"Call [Tt]race:|Library Stack Trace:"
     r"|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
 )
+_HEADING = re.compile(r"\s{0,8}Call [Tt]race: {0,4}(?=\[<)")  # with the first step on its line
 _MODULE = re.compile(r"\s{0,20}\[\w{1,64}\]\)?\s{0,20}")
 _NEVER_RETURN = ("panic", "vpanic")  # behind a call of them another function begins, which has not made it
 _OTHERS = re.compile(r"CPU\d{1,5}: stopping")  # on Arm another processor, once the panic has told its own stack
@@ -142,7 +143,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
                 frames = [*(frames[:-1] if was_start else frames), callee]
             frames.append(frame_of(hop))
             was_start = "+0x0/" in said.rpartition(" from ")[2]
-        elif in_trace and (step := _step_of(said)):
+        elif in_trace and (step := _step_of(_HEADING.sub("", said))):
             was_start = "+0x0/" in said and (was_start or (bool(frames) and frames[-1].function in _NEVER_RETURN))
             if was_start:
                 continue

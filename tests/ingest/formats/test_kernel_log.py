@@ -382,6 +382,29 @@ def test_what_reports_a_warning_is_not_to_blame():
     assert the_fault(warned).module == "sensor"
 
 
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["Oops: 00000000", "PC: [<00123456>] ring_read+0x1/0x2 [sensor]",
+          "Call Trace: [<00123556>] ring_poll+0x1/0x2 [sensor]", " [<00123656>] vfs_read+0x1/0x2"], "OOPS"),
+        (["scan(55): Oops 0", "pc is at ring_read+0x1/0x2 [sensor]", "Trace:",
+          "[<fffffc0000312345>] ring_poll+0x1/0x2 [sensor]", "[<fffffc0000312445>] vfs_read+0x1/0x2"], "OOPS"),
+        (["Oops: sig: 11 [#1] PREEMPT", "Call Trace:", " [<d0123456>] ring_read+0x1/0x2 [sensor]",
+          " [<d0123556>] ring_poll+0x1/0x2 [sensor]", " [<d0123656>] vfs_read+0x1/0x2"], "OOPS"),
+    ],
+    ids=["m68k", "alpha", "xtensa"],
+)  # fmt: skip
+def test_small_processors_tell_the_place_in_their_own_way(lines, code):
+    head = "Unable to handle kernel paging request at virtual address 00000018"
+    fault = the_fault("\n".join([head, *lines]))
+    assert (fault.code, fault.module) == (code, "sensor")
+    assert stack(fault) == ["sensor!ring_read", "sensor!ring_poll", "kernel!vfs_read"]
+
+
+def test_on_xtensa_an_oops_may_have_no_head():
+    assert the_fault("Illegal instruction in kernel: sig: 9 [#1] PREEMPT").code == "Illegal instruction in kernel"
+
+
 def test_an_oops_of_a_kernel_that_stops_is_no_cause_of_its_panic():
     panic = (
         "[   39.1] Kernel panic - not syncing: sysrq triggered crash\n[   39.2] SMP: stopping secondary CPUs\n"
