@@ -18,8 +18,8 @@ _MONTHS = (
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter in Chinese, Japanese and Korean
 _DATE = re.compile(
-    rf"(?:[^\W\d_]{{1,6}}\.? {{1,2}})?({MONTH}) {{0,2}}(\d{{1,2}}) "
-    r"(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?: (\d{4}))?"
+    rf"(?:(?P<first>\d{{4}}) )?(?:[^\W\d_]{{1,6}}\.? {{1,2}})?(?P<month>{MONTH}) {{0,2}}(?P<day>\d{{1,2}}) "
+    r"(?:(?P<within>\d{4}) )?(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d{1,9})?)?(?: (?P<last>\d{4}))?"
 )
 # Hours ahead of UTC, by names that mean only one zone; CST and IST mean several.
 _ZONES = {
@@ -46,22 +46,23 @@ _MOST_YEARS = 8  # the last 29th of February may be so long ago
 
 
 def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
-    """``Fri Jul 19 04:10:02 2024``, without a zone, so taken for UTC; None if it is not a date.
+    """``Fri Jul 19 04:10:02 2024``, or with the year elsewhere, without a zone, so taken for UTC; None if it is none.
 
     Args:
         before: approximate upper bound of a date without a year.
     """
     found = _DATE.fullmatch(said.strip())
-    month = _month(found[1]) if found else None
+    month = _month(found["month"]) if found else None
     if found is None or month is None:
         return None
-    day, hour, minute, second = (int(one or 0) for one in found.group(2, 3, 4, 5))
-    for year in [int(found[6])] if found[6] else _years(before):
+    told = found["first"] or found["within"] or found["last"]
+    day, hour, minute, second = (int(one or 0) for one in found.group("day", "hour", "minute", "second"))
+    for year in [int(told)] if told else _years(before):
         try:
             at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:  # the 29th of February of another year, the 31st of June
             continue
-        if found[6] or (before is not None and at <= before + _AHEAD):
+        if told or (before is not None and at <= before + _AHEAD):
             return time_text(at)
     return None
 

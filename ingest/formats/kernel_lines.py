@@ -14,7 +14,7 @@ from ingest.formats.dates import MONTH, date_in_words, offset_of
 LONGEST_LINE = 2000  # characters that are searched
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-_WORDS = rf"{MONTH} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
+_WORDS = rf"(?:\d{{4}} )?{MONTH} [ \d]?\d (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
 _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write it
 _DATA = r"(?:-|(?:\[[^\]\n]{1,300}\]){1,4})"  # which syslog's new form has before what was written
 _CALLER = (  # the task or processor that writes a line, in the forms of kernels and of phone makers
@@ -31,7 +31,7 @@ _STAMP = re.compile(
     # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
     # Stamps of a console log.
-    rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
+    rf"|\[(?P<watched>{_ISO}|[A-Z][a-z]{{2}} {_WORDS})\] {{1,4}}(?=\[)"
     r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[|<\d{1,3}>\[)"
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})"
     r"(?: (?P<zone>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)(?: [A-Z]{3,5})?)??"
@@ -140,7 +140,7 @@ def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
         before: approximate upper bound, for a stamp without a year.
     """
     said = stamp["iso"] or stamp["watched"] or stamp["at"]
-    if said and said[:4].isdigit():
+    if said and said[:4].isdigit() and said[4] != " ":
         at = time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
     else:
         at = date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)
