@@ -44,6 +44,10 @@ def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened
     behind = known_format_of(Head(head.name, forms[0][0])) if command and found is KERNEL_FILE else None
     if behind not in (None, KERNEL_FILE):
         return behind, forms[0][1]
+    if found is not TOMBSTONE and quoted.is_joined(bare):
+        data, read_parted = _changed(quoted.parted, bare, read_bare)
+        if known_format_of(Head(head.name, data)) is KERNEL_FILE:
+            return KERNEL_FILE, read_parted
     # What a log or a page put before some lines; a log's stamps tell the time, and may be those of a kernel's log.
     for is_so, change in ((quoted.is_stamped, quoted.unstamped), (quoted.is_lazily_quoted, quoted.unquoted)):
         if is_so(bare):

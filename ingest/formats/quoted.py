@@ -3,7 +3,8 @@
 The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program,
 and pages of fuzzers have ``|`` before their lines.
 A command stands before the JSON that it printed. Terminals colour what they show, logs of builds have a time before
-each line, and copies from a page a blank line behind each, or ``>`` before the first line of a paragraph alone.
+each line, and copies from a page a blank line behind each, or ``>`` before the first line of a paragraph alone. Where
+ends of lines were lost, each message of a kernel still has its time.
 Pages write ``&lt;`` for ``<``.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from quopri import decodestring
 
 from ingest.formats.format import encoding_of
@@ -43,6 +44,8 @@ _OF_SYSTEM = re.compile(
     rb"|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d ",  # as dmesg writes it
     re.MULTILINE,
 )
+_CLOCK = re.compile(rb"\[ {0,5}\d{1,7}\.\d{6}\] ")  # of a kernel
+_BREAK = rb"\n"  # as JSON and others write it
 _LEAST_SPACED = 6
 _ENTITY = re.compile(rb"&(?:lt|gt|quot|amp|nbsp|#39|#x27);")
 _ENTITIES = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&amp;": b"&", b"&nbsp;": b" "}  # others are of quotes
@@ -166,6 +169,25 @@ def unstamped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines_in(blocks, _LONGEST_LINE):
         found = _STAMP.match(line)
         yield (line[found.end() :] if found else line) + b"\n"
+
+
+def is_joined(start: bytes) -> bool:
+    """Whether messages of a kernel stand behind others on a line, where a page or a program lost the ends of lines.
+
+    Few do where processors write at once.
+    """
+    if b"\0" in start:
+        return False
+    clocks = [count for line in start.split(b"\n") if (count := sum(1 for _ in _CLOCK.finditer(line)))]
+    return max(clocks, default=0) > 2 and sum(clocks) * 2 >= len(clocks) * 3
+
+
+def parted(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text with a message of a kernel on each line."""
+    for line in lines_in(blocks, _LONGEST_LINE):
+        starts = [found.start() for found in _CLOCK.finditer(line)]
+        for start, end in pairwise([0, *starts[1:], len(line)]):
+            yield line[start:end].rstrip().removesuffix(_BREAK) + b"\n"
 
 
 def is_lazily_quoted(start: bytes) -> bool:

@@ -105,6 +105,20 @@ def test_each_line_may_have_a_blank_one_behind_it(said):
     assert told(said.replace("\n", "\r\n\r\n")) == told(said)
 
 
+@pytest.mark.parametrize("between", [" ", " " * 80, "\\n"])
+def test_messages_of_a_kernel_may_stand_on_one_line(between):
+    joined = between.join(KERNEL.splitlines())
+    for said in (joined, f'{{"stdout": "{joined}"}}', f"$ dmesg\n{joined}\n"):
+        assert told(said) == told(KERNEL)
+    assert [crash["module"] for crash in told(joined)[1]] == ["relay"]
+
+
+def test_two_processors_may_write_on_one_line_in_other_logs():
+    lines = KERNEL.splitlines()
+    said = f"{lines[0]}{lines[0]}{lines[0]}\n" + "".join(f"[   12.{at:06} ] usb {at}\n" for at in range(9)) + KERNEL
+    assert told(said) == told(KERNEL)
+
+
 def test_only_the_first_line_of_a_paragraph_may_be_quoted():
     anr = "ANR in com.example.relay\nPID: 812\nReason: Input dispatching timed out (waited 5001ms)\n"
     assert told(f"See:\n\n> {anr}\nThanks\n") == told(f"See:\n\n{anr}\nThanks\n")
@@ -188,6 +202,8 @@ def test_hostile_texts_take_little_time():
         b"> \n ",
         b"[2024-07-19T",
         b"&lt;&gt;",
+        b"[    1.123456] ",
+        b"\\n ",
     ):
         data = (piece * HEAD_BYTES)[:HEAD_BYTES]
         format_of(head(data), partial(iter, [data]))
