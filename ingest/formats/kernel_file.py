@@ -41,6 +41,7 @@ _OF_FAULTS = re.compile(
     "|Oops: |invalid op"
 )
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, after unfinished output of others
+_UNQUOTED = re.compile(r"(?<!\\)\"(?=\s*(?:[,;}\]]|$)| \w{1,64}=)")  # the end of a message in a table, JSON or logfmt
 # Messages of syslog to all who are logged in: a line with host and time, then a line with the message.
 _TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
 # What systemd writes into the kernel's ring buffer, while the journal does not run.
@@ -84,7 +85,11 @@ def _stamped(said: str) -> tuple[str, re.Match[str]]:
     """A line from its stamp on, and the stamp. On a console unfinished output of a program may precede it."""
     stamp = stamp_of(said)
     if not stamp[0] and (clock := _WITHIN.search(said)):
-        said = said[clock.start() :]
+        before, said = said[: clock.start()], said[clock.start() :]
+        if before.endswith('"') and (end := _UNQUOTED.search(said)):
+            said = said[: end.start()]
+        elif before.startswith("|"):  # a row of a table
+            said = said.removesuffix("|").rstrip()
         stamp = stamp_of(said)
     return said, stamp
 

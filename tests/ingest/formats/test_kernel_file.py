@@ -127,6 +127,21 @@ def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end
     assert the_crash((left + PANIC).encode())["code"] == "Kernel panic: no init found"
 
 
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ('"Jul 19","web-1","', '"'),
+        ('{"line":"', '","of":"web-1"}'),
+        (' "', '",'),
+        ('host=web-1 msg="', '" level=err'),
+        ("| web-1 | ", "  |"),
+    ],
+)
+def test_what_a_table_puts_around_a_message_is_no_part_of_it(before, behind):
+    data = "\n".join(f"{before}{line}{behind}" for line in OLD_OOPS.splitlines()).encode()
+    assert the_crash(data) == the_crash(OLD_OOPS.encode())
+
+
 @pytest.mark.parametrize("prompt", ["[root@web-1 ~]# ", "root@web-1:~# ", "me@web-1:/var/log$ ", "~ # ", "/ # "])
 def test_a_prompt_may_stand_before_a_line_without_a_clock(prompt):
     said = f"{prompt}{PANIC.partition('] ')[2]}\nCPU: 0 PID: 1 Comm: init Not tainted 4.7.10 #1\n".encode()
