@@ -46,6 +46,7 @@ _UNQUOTED = re.compile(r"(?<!\\)\"(?=\s*(?:[,;}\]]|$)| \w{1,64}=)")  # the end o
 _TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
 # What systemd writes into the kernel's ring buffer, while the journal does not run.
 _OF_SYSTEMD = re.compile(rf"(?P<writer>{WRITER}|{SYSTEMD})\[\d{{1,10}}\]:(?: |$)")
+_INIT = "1"  # the number of the first process, which before systemd does not tell it
 _OF_WIDTH = re.compile(r"(?<=\S) {60,}(?=\S)")  # a terminal fills its lines, also where one goes on
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
@@ -138,7 +139,7 @@ class _Log:
         if stamp["writer"]:
             # A line without a header continues the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
-            self._pid = stamp["pid"] if is_of_process(stamp) else None
+            self._pid = _INIT if stamp["writer"] == "init" else stamp["pid"] if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
             if _is_of_kernel(stamp):  # though a program wrote before it, as in the log of what runs a machine

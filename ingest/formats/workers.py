@@ -74,6 +74,9 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
         rf".{{0,200}}\bmod_fcgid: process {_NAME}\({_PID}\) exit\(.{{1,60}}\), get unexpected {_NUMBER}.*")),
     ("proftpd", re.compile(rf".{{0,300}}: ProFTPD terminating \({_NUMBER}\).*")),
     ("PassengerAgent", re.compile(rf"\[ pid={_PID}, .{{1,60}}\] Process aborted! signo={_SIGNAL}\(.*")),
+    (None, re.compile(  # Upstart
+        rf"(?:.{{0,60}}\binit: )?{_NAME}(?: \([^()]{{1,100}}\))? (?:main|p(?:re|ost)-st(?:art|op)) process \({_PID}\) "
+        r"killed by (?P<short>SEGV|ABRT|BUS|FPE|ILL|TRAP|SYS) signal")),
     # Of a job: of Slurm, which names the host, not the program; Airflow; PyTorch.
     (None, re.compile(rf"srun: error: \S{{1,255}}: tasks? [\d,-]{{1,200}}: {WORD}(?: \(core dumped\))?")),
     (None, re.compile(rf".{{0,200}}\bProcess {_PID} exited with return code Negsignal\.{_SIGNAL}\b.{{0,40}}")),
@@ -125,7 +128,7 @@ MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed b
          " exited by a signal ", "get unexpected signal ", "ProFTPD terminating",
          "Process aborted! signo=", "zsh: ", "(core dumped)", "didn't exit successfully: ",
          "' has exited with code -", " process has died [pid ", " is killed by signal: ", "exited with code ",
-         "reason: crashed, code: ", " and reason 'crashed'", "Caught deadly signal ")  # fmt: skip
+         "reason: crashed, code: ", " and reason 'crashed'", "Caught deadly signal ", ") killed by ")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,17 @@ def test_in_a_systems_log_it_is_told_where_the_kernel_does_not():
     assert len(crashes_of(KERNEL_FILE, (SEGFAULT + NOTICE.replace("process 78", "process 79")).encode())) == 2
 
 
+def test_upstart_tells_no_number_of_its_own_in_a_systems_log():
+    notice = SYSLOG.format("03", "init", "relay main process (78) killed by SEGV signal")
+    (crash,) = crashes_of(KERNEL_FILE, notice.encode())
+    assert (crash["host_id"], crash["module"], crash["tags"]["pid"]) == ("web-1", "relay", "78")
+    assert format_of(head(notice.encode())) is KERNEL_FILE
+    for both in (SEGFAULT + notice, notice + SEGFAULT):
+        (crash,) = crashes_of(KERNEL_FILE, both.encode())
+        assert "mapping_offset" in crash["tags"]
+    assert crashes_of(KERNEL_FILE, notice.replace("SEGV", "TERM").encode()) == []
+
+
 def test_in_a_containers_log():
     (crash,) = crashes_of(DOCKER_LOG, docker(LINES["nginx"] + "\n").encode())
     assert crash["module"] == "nginx"
@@ -376,6 +387,8 @@ def test_a_status_tells_how_a_process_ended(name, status, codes):
     [
         ("RuntimeError: DataLoader worker (pid 78) is killed by signal: Segmentation fault. ", "SIGSEGV", None, "78"),
         ("Vim: Caught deadly signal SEGV", "SIGSEGV", "vim", None),
+        ("init: relay main process (78) killed by SEGV signal", "SIGSEGV", "relay", "78"),
+        ("init: relay (eth0) post-start process (78) killed by ABRT signal", "SIGABRT", "relay", "78"),
         ("Nvim: Caught deadly signal 'SIGABRT'", "SIGABRT", "vim", None),
     ],
 )
