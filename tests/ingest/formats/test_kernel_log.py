@@ -647,6 +647,28 @@ def test_a_panic_on_a_stall_tells_what_a_processor_says_that_was_interrupted_for
     assert stack(the_fault(f"{silent}\n{RCU_PANIC}"))[:2] == ["kernel!dump_stack_lvl", "kernel!panic"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3",
+        "watchdog: CPU4: Watchdog detected hard LOCKUP on cpu 3",
+        "watchdog: CPU 3 self-detected hard LOCKUP @ ring_spin+0x12/0x20 [sensor]",
+        "watchdog: CPU 1 detected hard LOCKUP on other CPUs 3",
+        "watchdog: CPU 3 Hard LOCKUP",
+    ],
+)
+def test_a_panic_on_a_processor_that_locks_up_tells_that_one(said):
+    own = "Call Trace:\n ring_spin+0x12/0x20 [sensor]\n vfs_read+0x1/0x2"
+    panic = "Kernel panic - not syncing: Hard LOCKUP\nCall Trace:\n panic+0x1/0x2\n watchdog_check+0x1/0x2"
+    fault = the_fault(f"{said}\n{own}\n{panic}")
+    assert (stack(fault), fault.tags["message"]) == (["sensor!ring_spin", "kernel!vfs_read"], said)
+    assert stack(the_fault(f"{said}\nSending NMI from CPU 4 to CPUs 3:\nNMI backtrace for cpu 3\n{own}\n{panic}")) == [
+        "sensor!ring_spin",
+        "kernel!vfs_read",
+    ]
+    assert kernel_log.begins_fault(said)
+
+
 def test_the_stack_of_a_task_that_stalls_has_nothing_of_who_waits_for_it():
     stalled = """\
 [  500.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
