@@ -14,7 +14,8 @@ _DIES_AS = re.compile(
     r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
 )
 _NAMED = re.compile(
-    r"(?:(?:Oops|traps|PANIC): ){0,2}(general protection fault|divide error|double fault|invalid op(?:erand|code))\b"
+    r"(?:(?:Oops|traps|PANIC): ){0,2}"
+    r"(general protection fault|divide error|double fault|invalid op(?:erand|code)|Kernel stack overflow)\b"
 )
 _UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
 _OF_TASK = re.compile(r"\(?[^()\[\]:]{1,64}\)?\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first

@@ -30,7 +30,7 @@ _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little 
 _HEAD = re.compile(
     r"\s{0,4}(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
     r"|(?:Oops: )?general protection fault, probably(?!.*\[#)|Unhandled fault: \w.{3,60} \(0x"
-    r"|(?:traps: )?PANIC: double fault, error_code: "
+    r"|(?:traps: )?PANIC: double fault, error_code: |Kernel stack overflow\.\s*$"
 )
 # In old kernels the line with the error code has no number, or one without a mark; a head may be before it.
 _UNNUMBERED = re.compile(
@@ -58,7 +58,7 @@ _PANIC = re.compile(
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |UBSAN: |LOCKUP|lockup|INFO: |\[#\d"
-    r"|PANIC|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
+    r"|PANIC|Kernel (?:panic|Fault: |stack over)|general protection fault|divide error|double fault|Oops: |invalid op"
 )
 _END = re.compile(
     r"---\[ end|Rebooting in|Kernel panic(?: - not syncing|: )|Sending NMI|NMI backtrace for|RCU grace-period kthread"

@@ -377,6 +377,22 @@ def test_a_panic_on_a_report_has_the_reports_first_line(report, what):
     assert kernel_log.begins_fault(report)
 
 
+def test_what_tells_of_a_full_stack_is_not_to_blame():
+    told = [f" {name}+0x1/0x2" for name in ("panic", "nmi_panic", "panic_bad_stack", "handle_bad_stack", "__bad_stack")]
+    trace = ["Call trace:", *told, " ring_scan+0x1/0x2 [sensor]", " ring_scan+0x2/0x2 [sensor]"]
+    fault = the_fault("\n".join(["Kernel panic - not syncing: kernel stack overflow", *trace]))
+    assert (fault.code, fault.module) == ("Kernel panic: kernel stack overflow", "sensor")
+
+
+def test_s390_tells_the_place_of_a_full_stack_before_the_panic():
+    place = "Krnl PSW : 0404e00180000000 000003ff80123456 (ring_scan+0x6/0x40 [sensor])"
+    trace = "Call Trace:\n [<000003ff80123476>] ring_read+0x26/0x40 [sensor]"
+    panic = "Kernel panic - not syncing: Corrupt kernel stack, can't continue.\nCall Trace:\n panic+0x1/0x2"
+    fault = the_fault(f"Kernel stack overflow.\n{place}\n{trace}\n{panic}")
+    assert (fault.code, stack(fault)) == ("Kernel stack overflow", ["sensor!ring_scan", "sensor!ring_read"])
+    assert faults("Kernel stack overflow.\neth0: up") == []
+
+
 def test_what_reports_a_warning_is_not_to_blame():
     warned = WARNING_PANIC.replace("report_bug+0x3c3/0x580", "report_bug_entry+0x3c3/0x580")
     assert the_fault(warned).module == "sensor"
