@@ -371,7 +371,8 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
 
 def _stack_of_hang(hang: Line, behind: Iterable[Line]) -> list[Frame]:
     """The stack of what hangs; a processor that does not answer is interrupted to tell it."""
-    lines = list(takewhile(lambda line: not _PANIC.match(line.text), islice(behind, _MOST_LINES)))
+    own = takewhile(lambda line: not (_PANIC.match(line.text) or HANG.match(line.text)), behind)
+    lines = list(islice(own, _MOST_LINES))
     asked = next((at for at, line in enumerate(lines) if ASKED.match(line.text)), None)
     frames, _ = _stack(hang, lines, None)
     return frames if frames or asked is None else _stack(lines[asked], lines[asked + 1 :], None)[0]

@@ -685,6 +685,18 @@ def test_a_panic_on_a_processor_that_locks_up_tells_that_one(said):
     assert kernel_log.begins_fault(said)
 
 
+def test_what_hangs_has_no_stack_of_what_hangs_after_it():
+    log = """\
+rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+INFO: task scan:7871 blocked for more than 140 seconds.
+Call Trace:
+ ring_drain+0x1cc/0x260 [sensor]
+NMI backtrace for cpu 0
+RIP: 0010:other_idle+0x12/0x20
+Kernel panic - not syncing: hung_task: blocked tasks"""
+    assert stack(the_fault(log)) == ["sensor!ring_drain"]
+
+
 def test_the_stack_of_a_task_that_stalls_has_nothing_of_who_waits_for_it():
     stalled = """\
 [  500.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
