@@ -76,7 +76,7 @@ class Entries:
             self._settle()
         self._add_printed(self._programs.until(lambda begun_us: abs(at_us - begun_us) > _PRINTED_US))
         self._add_deaths(self._deaths.until(at_us / 1e6))
-        if entry.get("MESSAGE_ID") == COREDUMP:
+        if _is_core_dump(entry):
             add_core_dump(self.records, entry)
             death = Death(self.records.host_id(_names_of_host(entry)), at_us / 1e6, entry=entry, is_told=True)
             self._add_found(death, pids_of(entry))
@@ -305,6 +305,12 @@ def add_core_dump(
         uptime_s=_uptime(entry),
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )
+
+
+def _is_core_dump(entry: Mapping[str, str]) -> bool:
+    """Whether an entry is of a core dump, also where journalctl was asked for other fields than what says so."""
+    number = entry.get("MESSAGE_ID")
+    return number == COREDUMP or (number is None and ("COREDUMP_SIGNAL" in entry or "COREDUMP_SIGNAL_NAME" in entry))
 
 
 def _uptime(entry: Mapping[str, str]) -> float | None:

@@ -180,6 +180,14 @@ def test_what_a_program_printed_is_told_while_a_journal_goes_on():
     assert journal.taken()[0].read == 1
 
 
+@pytest.mark.parametrize("left_out", [("MESSAGE_ID",), ("MESSAGE_ID", "MESSAGE", "COREDUMP_PID")])
+def test_a_core_dump_is_one_where_only_some_fields_were_asked_for(left_out):
+    asked = {name: value for name, value in COREDUMP.items() if name not in left_out}
+    (crash,), not_read = read(entry(asked) + entry(OTHER))
+    assert (crash["code"], crash["module"], not_read) == ("SIGSEGV", "scan", 1)
+    assert read(entry({**asked, "MESSAGE_ID": "5aadd8e954dc4b1a8c954d63fd9e1137"})) == ([], 1)
+
+
 def test_what_is_wrong_with_a_core_dump_is_left_for_the_rules_to_say():
     bare = {"MESSAGE_ID": COREDUMP["MESSAGE_ID"]}
     assert set(read(entry(bare))[0][0]) == {"record", "crash_id", "os_type", "domain"}
