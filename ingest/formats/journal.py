@@ -39,7 +39,7 @@ _TAGS = {
 }  # fmt: skip
 READ = frozenset(_TAGS) | {
     "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
-    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "_TRANSPORT",
+    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "_TRANSPORT", "SYSLOG_IDENTIFIER",
     "_SOURCE_MONOTONIC_TIMESTAMP",
     "_PID", "CONTAINER_ID",
 }  # fmt: skip
@@ -81,7 +81,9 @@ class Entries:
             death = Death(self.records.host_id(_names_of_host(entry)), at_us / 1e6, entry=entry, is_told=True)
             self._add_found(death, pids_of(entry))
             self._know(death.host, at_us)
-        elif entry.get("_TRANSPORT") == "kernel":
+        elif (
+            entry.get("_TRANSPORT", entry.get("SYSLOG_IDENTIFIER")) == "kernel"
+        ):  # the latter where it was not asked for
             self._kernel_us = at_us
             clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
             for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:

@@ -188,6 +188,13 @@ def test_a_core_dump_is_one_where_only_some_fields_were_asked_for(left_out):
     assert read(entry({**asked, "MESSAGE_ID": "5aadd8e954dc4b1a8c954d63fd9e1137"})) == ([], 1)
 
 
+def test_a_kernel_is_known_by_its_name_where_its_transport_was_not_asked_for():
+    panic = {**OTHER, "SYSLOG_IDENTIFIER": "kernel", "MESSAGE": "Kernel panic - not syncing: Fatal exception"}
+    (crash,), _ = read(entry(panic))
+    assert (crash["domain"], crash["host_id"]) == ("kernel", "m1")
+    assert read(entry({**panic, "_TRANSPORT": "syslog"})) == ([], 1)  # a program may take the name
+
+
 def test_what_is_wrong_with_a_core_dump_is_left_for_the_rules_to_say():
     bare = {"MESSAGE_ID": COREDUMP["MESSAGE_ID"]}
     assert set(read(entry(bare))[0][0]) == {"record", "crash_id", "os_type", "domain"}
