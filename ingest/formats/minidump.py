@@ -201,7 +201,7 @@ def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Foun
         return found, None
     architecture, major, minor, build, platform, service_pack = told[0], *told[5:]
     system = _SYSTEMS.get(platform)
-    said = name_at(data, service_pack)
+    said = text(name_at(data, service_pack))
     version = f"{major}.{minor}.{build}" if major else None
     if system == "linux" and said:  # in the format of uname
         release = re.match(r"Linux (\S{1,100})", said)

@@ -15,7 +15,7 @@ from ingest.formats.crashes import base_name, text
 MODULES, _MEMORY, _MEMORY_64, _UNLOADED = 4, 5, 9, 14
 _MOST_MODULES = 10_000
 _MOST_RANGES = 100_000
-_LONGEST_NAME_BYTES = 2000
+_LONGEST_NAME_BYTES = 64 << 10  # of a path of Windows
 _MODULE_BYTES = 108
 _FIXED_VERSION = 0xFEEF04BD
 _NOWHERE = 0x10000  # below it no system loads code
@@ -89,8 +89,9 @@ def name_at(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
     told = unpacked("<I", data, place) if place else None
     if told is None:
         return None
-    size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES)
-    return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
+    size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES) & ~1
+    said = data[place + 4 : place + 4 + size].decode("utf-16-le", "replace").partition("\0")[0]
+    return text(said, _LONGEST_NAME_BYTES)
 
 
 def context_of(data: bytes, place: int, size: int, processor: int | None) -> Context | None:

@@ -77,7 +77,7 @@ class Dump:
         return place
 
     def _name(self, name: str) -> int:
-        raw = name.encode("utf-16-le")
+        raw = name.encode("utf-16-le", "surrogatepass")
         return self._put(struct.pack("<I", len(raw)) + raw + b"\0\0")
 
     def _system(self) -> bytes:

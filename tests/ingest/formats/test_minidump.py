@@ -116,6 +116,25 @@ def test_on_linux_each_processor_tells_the_instruction_and_not_what_it_accessed(
     assert (record["module"], record["module_offset"]) == ("relay.exe", 0x1234)
 
 
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("C:\\Relay\\core.dll\0\0from before", "core.dll"),
+        ("C:\\" + "deep\\" * 900 + "core.dll", "core.dll"),
+        ("C:\\Relay\\core.dll\udc00", "core.dll\ufffd"),
+    ],
+)
+def test_the_name_of_a_module_ends_where_it_says_and_not_before(name, module):
+    assert crash(Dump(address=0x401000, modules=((name, 0x400000, 0x10000),)))["module"] == module
+
+
+def test_half_a_character_at_the_end_of_a_name_is_none_of_it():
+    data = Dump(address=0x401000).written()
+    name = "C:\\Relay\\relay.exe".encode("utf-16-le")
+    lied = data.replace(struct.pack("<I", len(name)) + name, struct.pack("<I", len(name) + 1) + name)
+    assert [one["module"] for one in crashes_of(minidump.MINIDUMP, lied)] == ["relay.exe"]
+
+
 @pytest.mark.parametrize("kind", [4, 5, 9, 14, 0x43500001])
 def test_counts_and_offsets_that_lead_outside_are_ignored(kind):
     whole = Dump(stack=0x9000, memory={0x9000: bytes(8)}, unloaded=[("a.dll", 1 << 40, 16)], annotations={"ver": "1.2"})
