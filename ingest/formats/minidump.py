@@ -215,7 +215,7 @@ def _with_exception(found: Found, data: bytes, place: int, processor: int | None
     if told is None:
         return found, None
     _, _, number, flags, _, address, count, *more = told
-    code = code_of(found.os_type, number, flags, tuple(more[:count]))
+    code = code_of(found.os_type, processor, number, flags, tuple(more[:count]))
     context = context_of(data, about[1], about[0], processor) if about else None
     pointer = context.pointer if context else None
     # Windows gives the instruction, also of a 32-bit program within a 64-bit process, whose context is of the latter.

@@ -10,16 +10,21 @@ HANG = "0xcfffffff"  # Windows Error Reporting ended a program that did not answ
 
 _SIGNALS = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
-    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
-    0xFFFFFFFF: REQUESTED,
+    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ",
+    31: "SIGSYS", 0xFFFFFFFF: REQUESTED,
 }  # fmt: skip
+_OF_LINUX = {**_SIGNALS, 10: "SIGUSR1", 12: "SIGUSR2", 16: "SIGSTKFLT"}
+_MIPS = (1, 0x8004)  # processors on which Linux has the numbers of IRIX
+_OF_MIPS = {**_SIGNALS, 7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 16: "SIGUSR1", 17: "SIGUSR2", 30: "SIGXCPU",
+            31: "SIGXFSZ"}  # fmt: skip
 _MACH = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
-    6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
-    0x43507378: REQUESTED,  # CPsx, of crashpad
+    6: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 8: "EXC_MACH_SYSCALL", 9: "EXC_RPC_ALERT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
+    0x43507378: REQUESTED,  # CPsx, of crashpad, as is CPnx
+    0x43506E78: "NSException",
 }  # fmt: skip
 _NT = {0x0517A7ED: REQUESTED}  # of crashpad as well; all others are known by their numbers
-_NAMES = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}
+_NAMES = {"linux": _OF_LINUX, "darwin": _MACH, "windows": _NT}
 
 _OF_MACOS = {**_SIGNALS, 7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 31: "SIGUSR2"}
 _SOFTWARE, _CRASH, _RESOURCE = 5, 10, 11
@@ -30,17 +35,18 @@ _SENT = 0x10003  # a signal by its number
 _SOFT = {0x10000: "SIGSYS", 0x10001: "SIGPIPE", 0x10002: "SIGABRT", 0xDEADC0DE: "NSException"}
 
 
-def code_of(os_type: str | None, number: int, flags: int, more: Sequence[int]) -> str:
+def code_of(os_type: str | None, processor: int | None, number: int, flags: int, more: Sequence[int]) -> str:
     """The code of an exception.
 
     Args:
-        flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
+        processor: of the dump's system. flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
     """
     signal = _signal_of_macos(number, flags, more) if os_type == "darwin" else None
     if os_type == "darwin" and number == _RESOURCE:
         limit = more[1] if more[:1] == (_RESOURCE,) and len(more) > 1 else flags << 32
         return REQUESTED if (limit >> 61 & 7, limit >> 58 & 7) in _WENT_ON else _MACH[_RESOURCE]
-    return signal or _NAMES.get(os_type or "", {}).get(number, f"0x{number:x}")
+    names = _OF_MIPS if os_type == "linux" and processor in _MIPS else _NAMES.get(os_type or "", {})
+    return signal or names.get(number, f"0x{number:x}")
 
 
 def _signal_of_macos(number: int, flags: int, more: Sequence[int]) -> str | None:

@@ -32,6 +32,8 @@ def crash(dump: Dump):
         (5, 0x10003, (5, 0x10003, 30), "EXC_SOFTWARE"),
         (5, 0x10003, (5, 0x10003, 10), "SIGBUS"),
         (10, 0, (), "EXC_CRASH"),
+        (7, 0, (), "EXC_SYSCALL"),
+        (0x43506E78, 0, (), "NSException"),
     ],
 )
 def test_on_macos_the_signal_behind_an_exception_is_its_code(code, flags, more, expected):
@@ -39,8 +41,16 @@ def test_on_macos_the_signal_behind_an_exception_is_its_code(code, flags, more, 
 
 
 def test_a_signal_of_macos_is_none_of_other_systems():
-    assert crash(Dump(LINUX, code=10, more=(10, 0x6000000)))["code"] == "0xa"
+    assert crash(Dump(LINUX, code=10, more=(10, 0x6000000)))["code"] == "SIGUSR1"
     assert crash(Dump(WINDOWS, code=0, more=(10, 0x6000000)))["code"] == "0x0"
+
+
+@pytest.mark.parametrize(
+    ("processor", "code", "signal"),
+    [(X64, 7, "SIGBUS"), (X64, 25, "SIGXFSZ"), (X64, 60, "0x3c"), (MIPS, 10, "SIGBUS"), (MIPS, 12, "SIGSYS")],
+)
+def test_on_linux_a_signal_has_the_name_of_its_number_there(processor, code, signal):
+    assert crash(Dump(LINUX, processor, code=code))["code"] == signal
 
 
 @pytest.mark.parametrize(
