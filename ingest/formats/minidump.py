@@ -33,7 +33,9 @@ from ingest.formats.minidump_codes import HANG, REQUESTED, code_of
 from ingest.formats.minidump_places import (
     MODULES,
     Context,
+    Streams,
     context_of,
+    context_of_thread,
     modules_of,
     name_at,
     place_of,
@@ -184,7 +186,7 @@ def _user(data: bytes) -> Found:
     if _SYSTEM in streams:
         found, processor = _with_system(found, data, *streams[_SYSTEM])
     if _EXCEPTION in streams:
-        found, context = _with_exception(found, data, streams[_EXCEPTION][0], processor)
+        found, context = _with_exception(found, data, streams, processor)
     elif is_whole and _THREADS in streams and _ASSERTION not in streams:  # nothing happened in any of its threads
         found = replace(found, code=REQUESTED)
     modules = modules_of(data, streams)
@@ -210,13 +212,15 @@ def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Foun
     return replace(found, os_type=system, os_version=version, os_build=os_build), architecture
 
 
-def _with_exception(found: Found, data: bytes, place: int, processor: int | None) -> tuple[Found, Context | None]:
+def _with_exception(found: Found, data: bytes, streams: Streams, processor: int | None) -> tuple[Found, Context | None]:
+    place, _ = streams[_EXCEPTION]
     told, about = unpacked("<IIIIQQI4xQQQ", data, place), unpacked("<II", data, place + 160)
     if told is None:
         return found, None
-    _, _, number, flags, _, address, count, *more = told
+    thread, _, number, flags, _, address, count, *more = told
     code = code_of(found.os_type, processor, number, flags, tuple(more[:count]))
     context = context_of(data, about[1], about[0], processor) if about else None
+    context = context or context_of_thread(data, streams, thread, processor)
     pointer = context.pointer if context else None
     # Windows gives the instruction, also of a 32-bit program within a 64-bit process, whose context is of the latter.
     # Others give the accessed address, and the instruction only in the context.

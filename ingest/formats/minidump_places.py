@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from ingest.formats.crashes import base_name, text
 
-MODULES, _MEMORY, _MEMORY_64, _UNLOADED = 4, 5, 9, 14
+_THREADS, MODULES, _MEMORY, _MEMORY_64, _UNLOADED = 3, 4, 5, 9, 14
+_MOST_THREADS, _THREAD_BYTES = 10_000, 48
 _MOST_MODULES = 10_000
 _MOST_RANGES = 100_000
 _LONGEST_NAME_BYTES = 64 << 10  # of a path of Windows
@@ -37,18 +38,23 @@ class _Registers(NamedTuple):
     link: int | None = None
 
 
-# By processor: x86, MIPS, ARM, x64, x86 on x64, ARM64, the old ARM64 of breakpad, its MIPS and RISC-V of 64 bits.
+# By processor: x86, MIPS, PowerPC, ARM, x64, x86 on x64, ARM64; of breakpad PowerPC of 64 bits, the old ARM64, MIPS of
+# 64 bits and RISC-V.
 _REGISTERS = {
     0: _Registers("<I", 0xB8, 0xC4),
     1: _Registers("<Q", 312, None, 256),
+    3: _Registers("<I", 4, None, 148),
     5: _Registers("<I", 64, None, 60),
     9: _Registers("<Q", 0xF8, 0x98),
     10: _Registers("<I", 0xB8, 0xC4),
     12: _Registers("<Q", 264, None, 248),
+    0x8002: _Registers("<Q", 8, None, 296),
     0x8003: _Registers("<Q", 264, None, 248),
     0x8004: _Registers("<Q", 312, None, 256),
+    0x8005: _Registers("<I", 8, None, 12),
     0x8006: _Registers("<Q", 8, None, 16),
 }
+_ADDRESS_BITS = 0x7FFF_FFFF_FFFF  # of a process; on Arm the other bits of a link may be a signature
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,17 @@ def context_of(data: bytes, place: int, size: int, processor: int | None) -> Con
     return Context(known.form, *values)
 
 
+def context_of_thread(data: bytes, streams: Streams, number: int, processor: int | None) -> Context | None:
+    """The registers of a thread by its number; None if it is not listed."""
+    place, size = streams.get(_THREADS, (0, 0))
+    count = (unpacked("<I", data, place) or (0,))[0] if size else 0
+    for at in _places(count, place, size, _THREAD_BYTES, _MOST_THREADS):
+        told = unpacked("<I36xII", data, at)
+        if told is not None and told[0] == number:
+            return context_of(data, told[2], told[1], processor)
+    return None
+
+
 def modules_of(data: bytes, streams: Streams) -> list[Module]:
     """The modules of a process, in their order; the first is the program."""
     place, size = streams.get(MODULES, (0, 0))
@@ -142,8 +159,9 @@ def place_of(
             return _fields(data, module, address)
     if addresses and addresses[0] < _NOWHERE and context is not None:  # a call of nothing, made by its caller
         caller = context.link if context.stack is None else _pointer_at(data, streams, context.stack, context.form)
-        if caller is not None and (module := found_in(modules, caller)):
-            return _fields(data, module, caller)
+        for address in () if caller is None else (caller, caller & _ADDRESS_BITS):
+            if module := found_in(modules, address):
+                return _fields(data, module, address)
     return {}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 WINDOWS, MACOS, LINUX, ANDROID = 2, 0x8101, 0x8201, 0x8203
-X86, MIPS, ARM, X64, ARM64, RISCV64 = 0, 1, 5, 9, 12, 0x8006
+X86, MIPS, POWERPC, ARM, X64, ARM64, POWERPC64, RISCV32, RISCV64 = 0, 1, 3, 5, 9, 12, 0x8002, 0x8005, 0x8006
 STAMP = 1721362202
 
 # Of a thread's context, by processor: its size, the format of a register, and offsets of the instruction pointer, the
@@ -15,9 +15,12 @@ STAMP = 1721362202
 _CONTEXTS = {
     X86: (716, "<I", 0xB8, 0xC4, None),
     MIPS: (632, "<Q", 312, 240, 256),
+    POWERPC: (1000, "<I", 4, 16, 148),
+    POWERPC64: (1100, "<Q", 8, 32, 296),
     ARM: (368, "<I", 64, 56, 60),
     X64: (1232, "<Q", 0xF8, 0x98, None),
     ARM64: (912, "<Q", 264, 256, 248),
+    RISCV32: (400, "<I", 8, 16, 12),
     RISCV64: (528, "<Q", 8, 24, 16),
 }
 

@@ -9,7 +9,21 @@ import pytest
 from ingest.formats import minidump
 from tests.ingest.collector.doors.test_minidump import kernel_dump, small_kernel_dump
 from tests.ingest.formats.conftest import crashes_of
-from tests.ingest.formats.minidump_files import ARM, ARM64, LINUX, MACOS, MIPS, RISCV64, WINDOWS, X64, X86, Dump
+from tests.ingest.formats.minidump_files import (
+    ARM,
+    ARM64,
+    LINUX,
+    MACOS,
+    MIPS,
+    POWERPC,
+    POWERPC64,
+    RISCV32,
+    RISCV64,
+    WINDOWS,
+    X64,
+    X86,
+    Dump,
+)
 
 RELAY = ("C:\\Relay\\relay.exe", 0x400000, 0x10000)
 CORE = ("C:\\Relay\\core.dll", 0x7FFA10000000, 0x50000)
@@ -93,6 +107,23 @@ def test_windows_tells_the_instruction_of_a_32_bit_program_in_a_64_bit_process()
     assert (record["module"], record["module_offset"]) == ("wow64cpu.dll", 0x1CF3)
 
 
+def test_an_exception_without_registers_has_those_of_its_thread():
+    data = bytearray(Dump(LINUX, code=11, address=0x10, pointer=0x401234).written())
+    threads, exception = (
+        next(struct.unpack_from("<II", data, at + 4) for at in range(32, 224, 12) if data[at] == kind)
+        for kind in (3, 6)
+    )
+    size, registers = struct.unpack_from("<II", data, exception[1] + 160)
+    struct.pack_into("<II", data, exception[1] + 160, 0, 0)
+    struct.pack_into("<I", data, threads[1], 1)
+    struct.pack_into("<I36xII", data, threads[1] + 4, 1, size, registers)
+    (record,) = crashes_of(minidump.MINIDUMP, bytes(data))
+    assert (record["module"], record["module_offset"]) == ("relay.exe", 0x1234)
+    struct.pack_into("<I", data, threads[1] + 4, 2)  # another thread
+    (record,) = crashes_of(minidump.MINIDUMP, bytes(data))
+    assert "module" not in record
+
+
 def test_code_of_a_module_that_was_unloaded_names_it():
     record = crash(
         Dump(address=0x7FFA20001000, modules=(RELAY, CORE), unloaded=[("shell.dll", 0x7FFA20000000, 0x8000)])
@@ -111,7 +142,9 @@ def test_code_of_a_module_that_was_unloaded_names_it():
         (Dump(LINUX, ARM64, code=11, link=0x402345, address=8), 0x2345),
         (Dump(LINUX, MIPS, code=11, link=0x402345), 0x2345),
         (Dump(LINUX, RISCV64, code=11, link=0x402345), 0x2345),
+        (Dump(LINUX, RISCV32, code=11, link=0x402345), 0x2345),
         (Dump(LINUX, ARM64, code=11, link=0x402345, address=0x7FFA30000000), None),
+        (Dump(MACOS, ARM64, code=1, link=0xA123000000402345), 0x2345),  # with a signature
     ],
 )
 def test_a_call_of_nothing_is_its_callers_fault(dump, offset):
@@ -119,7 +152,7 @@ def test_a_call_of_nothing_is_its_callers_fault(dump, offset):
     assert (record.get("module"), record.get("module_offset")) == ("relay.exe" if offset else None, offset)
 
 
-@pytest.mark.parametrize("processor", [MIPS, ARM, X64, ARM64, RISCV64])
+@pytest.mark.parametrize("processor", [MIPS, POWERPC, ARM, X64, ARM64, POWERPC64, RISCV32, RISCV64])
 def test_on_linux_each_processor_tells_the_instruction_and_not_what_it_accessed(processor):
     data = ("/opt/relay/relay", 0x900000, 0x1000)
     record = crash(Dump(LINUX, processor, code=11, address=0x900010, pointer=0x401234, modules=(RELAY, data)))
