@@ -32,6 +32,7 @@ from ingest.formats.live_dumps import is_live
 from ingest.formats.minidump_codes import HANG, REQUESTED, code_of
 from ingest.formats.minidump_places import (
     MODULES,
+    BigEndian,
     Context,
     Streams,
     context_of,
@@ -56,7 +57,7 @@ _ANNOTATIONS = frozenset([
 _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
-_USER = b"MDMP"
+_USER, _SWAPPED = b"MDMP", b"PMDM"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def read(data: bytes) -> Found | None:
     """The content of a dump; None if it is no dump."""
     if header := _KERNELS.get(bytes(data[:8])):
         return _kernel(data, header) if len(data) >= header.size else None
-    return _user(data) if data.startswith(_USER) and len(data) >= 32 else None
+    if data.startswith(_SWAPPED):
+        data = BigEndian(data)
+    return _user(data) if data.startswith((_USER, _SWAPPED)) and len(data) >= 32 else None
 
 
 def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) -> tuple[str, str | None]:
@@ -172,7 +175,7 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
 
 
 def _user(data: bytes) -> Found:
-    count, directory, _, stamp = struct.unpack_from("<IIII", data, 8)
+    count, directory, _, stamp = unpacked("<IIII", data, 8) or (0, 0, 0, 0)
     found = Found("user", occurred_at=time_of(stamp, unit=1) if stamp else None)
     streams: dict[int, tuple[int, int]] = {}
     is_whole = directory + 12 * count <= len(data)
@@ -326,7 +329,7 @@ def _read(data: bytes, told: Told) -> Records:
 
 MINIDUMP = Document(
     "minidump",
-    recognises=lambda head: head.data.startswith((_USER, *_KERNELS)),
+    recognises=lambda head: head.data.startswith((_USER, _SWAPPED, *_KERNELS)),
     read=_read,
     most_bytes=_MOST_BYTES,
     is_cut=True,

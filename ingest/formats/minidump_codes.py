@@ -19,7 +19,8 @@ _OF_MIPS = {**_SIGNALS, 7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 16: "SIGUSR1", 
             31: "SIGXFSZ"}  # fmt: skip
 _MACH = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
-    6: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 8: "EXC_MACH_SYSCALL", 9: "EXC_RPC_ALERT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
+    6: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 8: "EXC_MACH_SYSCALL", 9: "EXC_RPC_ALERT", 10: "EXC_CRASH",
+    11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
     0x43507378: REQUESTED,  # CPsx, of crashpad, as is CPnx
     0x43506E78: "NSException",
 }  # fmt: skip
@@ -39,7 +40,8 @@ def code_of(os_type: str | None, processor: int | None, number: int, flags: int,
     """The code of an exception.
 
     Args:
-        processor: of the dump's system. flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
+        processor: of the dump's system.
+        flags, more: of the exception as well; on macOS they may tell the signal that the process ended with.
     """
     signal = _signal_of_macos(number, flags, more) if os_type == "darwin" else None
     if os_type == "darwin" and number == _RESOURCE:

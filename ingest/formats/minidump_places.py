@@ -85,8 +85,14 @@ class Context:
     link: int | None = None
 
 
+class BigEndian(bytes):
+    """A dump in the order of bytes of a big-endian machine, such as PowerPC and some of MIPS."""
+
+
 def unpacked(form: str, data: bytes, place: int) -> tuple[Any, ...] | None:
     """Numbers at an offset; None if they are not within the data."""
+    if isinstance(data, BigEndian):
+        form = form.replace("<", ">")
     return struct.unpack_from(form, data, place) if 0 <= place <= len(data) - struct.calcsize(form) else None
 
 
@@ -96,7 +102,8 @@ def name_at(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
     if told is None:
         return None
     size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES) & ~1
-    said = data[place + 4 : place + 4 + size].decode("utf-16-le", "replace").partition("\0")[0]
+    encoding = "utf-16-be" if isinstance(data, BigEndian) else "utf-16-le"
+    said = data[place + 4 : place + 4 + size].decode(encoding, "replace").partition("\0")[0]
     return text(said, _LONGEST_NAME_BYTES)
 
 

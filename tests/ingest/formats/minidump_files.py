@@ -36,6 +36,7 @@ class Dump:
         memory: bytes of the process, by their address.
         annotations: of crashpad.
         others: kinds of further streams.
+        order: of bytes, of the machine that wrote it.
     """
 
     platform: int = WINDOWS
@@ -53,6 +54,7 @@ class Dump:
     memory: Mapping[int, bytes] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[int] = (3,)
+    order: str = "<"
 
     def written(self) -> bytes:
         self._data = bytearray(32 + 12 * 16)
@@ -60,19 +62,24 @@ class Dump:
         if self.code is not None:
             streams.append((6, self._exception()))
         modules = b"".join(self._module(*one) for one in self.modules)
-        streams.append((4, struct.pack("<I", len(self.modules)) + modules))
+        streams.append((4, self._pack("<I", len(self.modules)) + modules))
         if self.unloaded:
-            gone = b"".join(struct.pack("<QIIII", at, size, 0, 0, self._name(name)) for name, at, size in self.unloaded)
-            streams.append((14, struct.pack("<III", 12, 24, len(self.unloaded)) + gone))
+            gone = b"".join(self._pack("<QIIII", at, size, 0, 0, self._name(name)) for name, at, size in self.unloaded)
+            streams.append((14, self._pack("<III", 12, 24, len(self.unloaded)) + gone))
         if self.memory:
-            ranges = b"".join(struct.pack("<QII", at, len(raw), self._put(raw)) for at, raw in self.memory.items())
-            streams.append((5, struct.pack("<I", len(self.memory)) + ranges))
+            ranges = b"".join(self._pack("<QII", at, len(raw), self._put(raw)) for at, raw in self.memory.items())
+            streams.append((5, self._pack("<I", len(self.memory)) + ranges))
         if self.annotations:
             streams.append((0x43500001, self._crashpad()))
-        directory = b"".join(struct.pack("<III", kind, len(data), self._put(data)) for kind, data in streams)
-        head = b"MDMP" + struct.pack("<IIIIIQ", 0xA793, len(streams), 32, 0, STAMP, 0)
+        directory = b"".join(self._pack("<III", kind, len(data), self._put(data)) for kind, data in streams)
+        head = (b"MDMP" if self.order == "<" else b"PMDM") + self._pack(
+            "<IIIIIQ", 0xA793, len(streams), 32, 0, STAMP, 0
+        )
         self._data[: len(head) + len(directory)] = head + directory
         return bytes(self._data)
+
+    def _pack(self, form: str, *values: int) -> bytes:
+        return struct.pack(self.order + form[1:], *values)
 
     def _put(self, data: bytes) -> int:
         place = len(self._data)
@@ -80,11 +87,11 @@ class Dump:
         return place
 
     def _name(self, name: str) -> int:
-        raw = name.encode("utf-16-le", "surrogatepass")
-        return self._put(struct.pack("<I", len(raw)) + raw + b"\0\0")
+        raw = name.encode("utf-16-le" if self.order == "<" else "utf-16-be", "surrogatepass")
+        return self._put(self._pack("<I", len(raw)) + raw + b"\0\0")
 
     def _system(self) -> bytes:
-        return struct.pack("<HHHBBIIIIIHH24x", self.processor, 6, 0, 8, 1, *self.version, self.platform, 0, 0, 0)
+        return self._pack("<HHHBBIIIIIHH24x", self.processor, 6, 0, 8, 1, *self.version, self.platform, 0, 0, 0)
 
     def _exception(self) -> bytes:
         size, form, pointer, stack, link = _CONTEXTS[self.processor]
@@ -92,19 +99,19 @@ class Dump:
         registers = ((pointer, self.address if self.pointer is None else self.pointer), (stack, self.stack))
         for at, value in (*registers, (link, self.link)):
             if at is not None:
-                struct.pack_into(form, context, at, value)
+                struct.pack_into(self.order + form[1:], context, at, value)
         more = [*self.more, *[0] * 15][:15]
-        record = struct.pack("<IIQQII15Q", self.code or 0, self.flags, 0, self.address, len(self.more), 0, *more)
-        return struct.pack("<II", 1, 0) + record + struct.pack("<II", size, self._put(bytes(context)))
+        record = self._pack("<IIQQII15Q", self.code or 0, self.flags, 0, self.address, len(self.more), 0, *more)
+        return self._pack("<II", 1, 0) + record + self._pack("<II", size, self._put(bytes(context)))
 
     def _module(self, name: str, start: int, size: int) -> bytes:
-        return struct.pack("<QIIII84x", start, size, 0, 0, self._name(name))
+        return self._pack("<QIIII84x", start, size, 0, 0, self._name(name))
 
     def _crashpad(self) -> bytes:
         pairs = [(self._text(name), self._text(said)) for name, said in self.annotations.items()]
-        listed = struct.pack("<I", len(pairs)) + b"".join(struct.pack("<II", *pair) for pair in pairs)
-        return struct.pack("<I32xIIII", 1, len(listed), self._put(listed), 0, 0)
+        listed = self._pack("<I", len(pairs)) + b"".join(self._pack("<II", *pair) for pair in pairs)
+        return self._pack("<I32xIIII", 1, len(listed), self._put(listed), 0, 0)
 
     def _text(self, said: str) -> int:
         raw = said.encode()
-        return self._put(struct.pack("<I", len(raw)) + raw + b"\0")
+        return self._put(self._pack("<I", len(raw)) + raw + b"\0")

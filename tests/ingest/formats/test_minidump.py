@@ -8,7 +8,7 @@ import pytest
 
 from ingest.formats import minidump
 from tests.ingest.collector.doors.test_minidump import kernel_dump, small_kernel_dump
-from tests.ingest.formats.conftest import crashes_of
+from tests.ingest.formats.conftest import crashes_of, head
 from tests.ingest.formats.minidump_files import (
     ARM,
     ARM64,
@@ -105,6 +105,16 @@ def test_windows_tells_the_instruction_of_a_32_bit_program_in_a_64_bit_process()
     assert (record["module"], record["module_offset"]) == ("relay.exe", 0x1234)
     record = crash(Dump(address=0x10, pointer=0x77001CF3, modules=(RELAY, wow)))
     assert (record["module"], record["module_offset"]) == ("wow64cpu.dll", 0x1CF3)
+
+
+@pytest.mark.parametrize("processor", [MIPS, POWERPC, POWERPC64])
+def test_a_big_endian_machine_writes_its_own_order_of_bytes(processor):
+    dump = Dump(LINUX, processor, code=11, address=0x10, pointer=0x401234, order=">")
+    assert minidump.MINIDUMP.recognises(head(dump.written()))
+    record = crash(dump)
+    assert (record["code"], record["module"], record["module_offset"]) == ("SIGSEGV", "relay.exe", 0x1234)
+    assert (record["occurred_at"], record["os_version"]) == ("2024-07-19T04:10:02Z", "10.0.22631")
+    assert crash(Dump(LINUX, processor, code=11, link=0x402345, order=">"))["module_offset"] == 0x2345
 
 
 def test_an_exception_without_registers_has_those_of_its_thread():
