@@ -42,7 +42,9 @@ _BESIDE = re.compile(r'"(?:crashing_thread|threads|modules|system_info)"\s{0,100
 # Codes of dumps that a program requested: that of breakpad, and those of crashpad on macOS and Windows.
 _NO_CRASH = frozenset(["dump_requested", "no crash", "simulated exception", "simulated", "0x43507378", "0x517a7ed"])
 
-_NUMBER = re.compile(r"0x0*(?P<digits>[0-9a-f]{1,16})")
+# Limits of resources of macOS past which a process goes on: of processor time, unless that is fatal, and others.
+_WENT_ON = re.compile(r"EXC_RESOURCE / RESOURCE_TYPE_(?:CPU / FLAVOR_CPU_MONITOR(?!_FATAL)|WAKEUPS|MEMORY|IO)\b")
+_NUMBER = re.compile(r"(?:unknown )?0x0*(?P<digits>[0-9a-f]{1,16})")
 _LINUX_VERSION = re.compile(r"(?:0\.0\.0 )?(?:Linux )?(?P<release>\d\S{0,100})")
 _VERSION = re.compile(r"(?P<version>\d+(?:\.\d+)+)(?: (?P<build>[\w.]{1,40})$)?")
 
@@ -76,7 +78,7 @@ class Walked:
 def add(records: Records, walked: Walked) -> None:
     """Add the crash in a stackwalker's report, if it is one."""
     code = _code(walked.code)
-    if not (code or walked.has_crashed) or (code and code.lower() in _NO_CRASH):
+    if not (code or walked.has_crashed) or (code and code.lower() in _NO_CRASH) or _WENT_ON.match(walked.code or ""):
         return
     system = os_type(walked.system) or next((one for start, one in _BY_CODE if code and code.startswith(start)), None)
     version, build = _versions(system, walked.system_version or "")

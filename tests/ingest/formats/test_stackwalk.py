@@ -210,14 +210,23 @@ def test_socorros_report_holds_one_and_tells_its_id_and_time():
         ("EXCEPTION_STACK_BUFFER_OVERRUN / FAST_FAIL_FATAL_APP_EXIT", "EXCEPTION_STACK_BUFFER_OVERRUN"),
         ("0x00000050", "0x50"),
         ("0xC06D007F / 0x00000000", "0xc06d007f"),
+        ("unknown 0xe0000001", "0xe0000001"),
+        ("EXC_RESOURCE / RESOURCE_TYPE_CPU / FLAVOR_CPU_MONITOR_FATAL interval: 180s", "EXC_RESOURCE"),
     ],
 )
 def test_the_code_is_the_reason_without_what_it_adds(said, code):
     assert record(with_crash(type=said))["code"] == code
 
 
-@pytest.mark.parametrize("reason", [None, "DUMP_REQUESTED", "No crash", "Simulated Exception", "0x0517a7ed"])
-def test_a_dump_that_a_program_asked_for_is_no_crash(reason):
+@pytest.mark.parametrize(
+    "reason",
+    [
+        None, "DUMP_REQUESTED", "No crash", "Simulated Exception", "0x0517a7ed", "unknown 0x43507378",
+        "EXC_RESOURCE / RESOURCE_TYPE_WAKEUPS / FLAVOR_WAKEUPS_MONITOR observation interval: 300s",
+        "EXC_RESOURCE / RESOURCE_TYPE_CPU / FLAVOR_CPU_MONITOR interval: 180s",
+    ],
+)  # fmt: skip
+def test_a_dump_of_a_program_that_went_on_is_no_crash(reason):
     assert crashes_of(JSON, json.dumps(with_crash(type=reason)).encode()) == []
 
 
