@@ -45,6 +45,15 @@ _LAST_FILETIME = _FILETIME_1970 + 253_402_300_799 * _FILETIME_UNIT  # the end of
 _MOST_YEARS = 8  # the last 29th of February may be so long ago
 
 
+def moment_of(said: str | None) -> datetime | None:
+    """A time in the form of ISO 8601, without a zone taken for UTC; None if it is none."""
+    try:
+        moment = datetime.fromisoformat(said or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
     """``Fri Jul 19 04:10:02 2024``, or with the year elsewhere, without a zone, so taken for UTC; None if it is none.
 

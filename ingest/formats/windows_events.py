@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, base_name, name_of, tags_of, text, whole
+from ingest.formats.dates import moment_of
 from ingest.formats.wer import Problem, hex_code, place_of, problem, report_id
 
 # Code of a host that went down without a bugcheck: power was lost, or somebody used the power switch.
@@ -34,6 +35,8 @@ _MOST_HOSTS = 100_000
 _LONGEST_VALUE = 32 << 10  # characters; Windows writes no longer one
 # How far apart the events of one crash may be. A clock may be corrected after a boot; a kernel dump takes long.
 _WAITS_FOR = {"kernel": timedelta(days=1), "user": timedelta(minutes=1)}
+# Kernel-Power's event of a boot is older than the first of the log's service: before it where events are in that order.
+_BOOTS_WITHIN = timedelta(minutes=1)
 
 # Kinds of events. Where two tell the same thing, the later one in this order counts.
 _KINDS = ("power", "bugcheck", "error", "runtime")
@@ -110,11 +113,13 @@ class _Crash:
         of: host, domain, and the program's name in lower case, which is empty for the kernel.
         at: when it was reported; None if that is no time.
         told: the values of each event, by kind.
+        boot: when the log's service began in the boot that reported it, if that came after it.
     """
 
     of: tuple[str, str, str]
     at: datetime | None
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    boot: datetime | None = None
 
     def is_of(self, other: _Crash) -> bool:
         """Whether another event of the same program, or kernel, is about the same crash."""
@@ -122,6 +127,8 @@ class _Crash:
             return False
         domain = self.of[1]
         if self.at and other.at and abs(self.at - other.at) > _WAITS_FOR[domain]:
+            return False
+        if self.boot and other.at and self.boot - other.at > _BOOTS_WITHIN:
             return False
         codes = {canonical_code(one.code, "windows") for one in (self, other)} - {POWER_LOST}
         return domain == "user" or len(codes) <= 1
@@ -182,9 +189,13 @@ class Crashes:
         """EventLog: 6005 is the first event of each boot, 6009 has the system's version."""
         host = _host(event)
         if event.number == 6005:
+            at = moment_of(event.at)
             for crash in [one for one in self._waiting if one.of[:2] == (host, "kernel")]:
-                self._waiting.remove(crash)
-                self._write(crash)
+                if at and crash.at and not crash.boot and abs(at - crash.at) <= _BOOTS_WITHIN:
+                    crash.boot = at
+                else:
+                    self._waiting.remove(crash)
+                    self._write(crash)
         found = _SYSTEM.fullmatch(event.place(0)) if event.number == 6009 else None
         if found:
             self._system(host, (found[1], found[2], event.place(1)), event.place(4))
@@ -311,7 +322,7 @@ class Crashes:
         self._know(event, told)
         fields = {name: value for name, value in told.items() if value}
         fields["event"] = replace(event, data=())
-        crash = _Crash((_host(event), domain, of.lower()), _moment(event.at), {kind: fields})
+        crash = _Crash((_host(event), domain, of.lower()), moment_of(event.at), {kind: fields})
         same = next((one for one in reversed(self._waiting) if one.of == crash.of and one.is_of(crash)), None)
         if same is None:
             self._waiting.append(crash)
@@ -369,14 +380,6 @@ def _keys(host: str, fields: Mapping[str, Any], tags: Mapping[str, Any]) -> set[
 
 def _host(event: Event) -> str:
     return event.host or ""
-
-
-def _moment(said: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(said or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # The method that reads the events of each provider.

@@ -6,6 +6,7 @@ import os
 import re
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,12 @@ def test_two_events_of_one_boot_are_one_crash_in_any_order(code, power_code):
     assert [one["crash_id"] for one in read(*reversed(pair), *reversed(BOOT))] == [REPORT]
 
 
+def test_a_log_in_the_order_of_times_has_the_crash_before_the_start_of_its_service():
+    boot = [replace(one, at=later(8)) for one in BOOT]
+    told = [power(), *boot, bugcheck(at=later(20))]
+    assert [one["crash_id"] for one in read(*told)] == [one["crash_id"] for one in read(*reversed(told))] == [REPORT]
+
+
 def test_a_loop_of_crashes_is_many_crashes():
     loop = [
         [power(at=later(at)), bugcheck(report=f"0719{at:02}-9109-01", at=later(at + 30))] for at in range(0, 600, 60)
@@ -177,7 +184,10 @@ def test_a_loop_of_crashes_is_many_crashes():
 
 def test_events_of_two_crashes_stay_apart():
     assert len(read(power(0x50), bugcheck("0x000000d1"))) == 2
-    assert len(read(power(), *BOOT, bugcheck())) == 2
+    boot = [replace(one, at=later(600)) for one in BOOT]
+    assert len(read(power(), *boot, bugcheck(at=later(630)))) == 2
+    earlier = bugcheck(at=later(-600))
+    assert len(read(power(), *BOOT, earlier)) == len(read(earlier, *BOOT, power())) == 2
     assert len(read(power(), bugcheck(at=later(3 * 86400)))) == 2
     assert len(read(power(host="PC-2"), bugcheck())) == 2
 
