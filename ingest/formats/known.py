@@ -35,6 +35,7 @@ from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
@@ -59,6 +60,7 @@ from ingest.formats.xnu_panic import XNU_PANIC
 # In the order in which they are tried: those recognised by the first bytes, then those recognised by the text.
 FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
+    MINIDUMP_FORM,
     EVENT_LOG,
     EVENT_LOG_XML,
     EVENT_LOG_ESCAPED,

@@ -51,7 +51,7 @@ _MOST_BYTES = 64 << 20  # the data about the crash precedes the memory, which ma
 _THREADS, _EXCEPTION, _SYSTEM, _CRASHPAD, _ASSERTION = 3, 6, 7, 0x43500001, 0x47670002
 _TELLING = (_EXCEPTION, MODULES, _SYSTEM, _CRASHPAD)
 # Names under which programs give crashpad their own name and version.
-_ANNOTATIONS = frozenset([
+ANNOTATIONS = frozenset([
     "prod", "product", "_productName", "ver", "version", "_version", "channel", "ptype", "process_type",
 ])  # fmt: skip
 _MOST_ANNOTATIONS = 200
@@ -248,7 +248,7 @@ def _annotations(data: bytes, place: int) -> Iterator[tuple[str, str]]:
     for number in range(min(count, _MOST_ANNOTATIONS)):
         places = unpacked("<II", data, place + 4 + 8 * number)
         name, said = (_utf8(data, one) for one in places) if places else (None, None)
-        if name in _ANNOTATIONS and said:
+        if name in ANNOTATIONS and said:
             yield name, said
 
 
@@ -311,9 +311,11 @@ def _place_in_driver(data: bytes, drivers: range, address: int) -> tuple[str | N
     return None, None
 
 
-def _read(data: bytes, told: Told) -> Records:
+def read_file(data: bytes, told: Told, form: Mapping[str, str] | None = None) -> Records:
     """The crash of a file.
 
+    Args:
+        form: form fields that came with it.
     Raises:
         Unfit: it is not a dump.
     """
@@ -321,7 +323,7 @@ def _read(data: bytes, told: Told) -> Records:
     if found is None:
         raise Unfit("bad_minidump", "It ends within its header")
     records = Records(told)
-    add(records, found, data, {})
+    add(records, found, data, form or {})
     if not found.is_whole and len(data) < _MOST_BYTES:  # else the reader has cut it
         records.damage = Unfit("bad_minidump", "It ends within what tells of the crash")
     return records
@@ -330,7 +332,7 @@ def _read(data: bytes, told: Told) -> Records:
 MINIDUMP = Document(
     "minidump",
     recognises=lambda head: head.data.startswith((_USER, _SWAPPED, *_KERNELS)),
-    read=_read,
+    read=read_file,
     most_bytes=_MOST_BYTES,
     is_cut=True,
 )

@@ -35,6 +35,7 @@ from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
@@ -86,6 +87,7 @@ from tests.ingest.formats import (
     test_kcrash,
     test_kernel_json,
     test_kernel_log,
+    test_minidump_form,
     test_node_report,
     test_osquery,
     test_pod_text,
@@ -133,6 +135,7 @@ def _apart(files: dict[str, bytes]) -> dict[str, bytes]:
 
 FILES: dict[Document | Log, dict[str, bytes]] = {
     MINIDUMP: {"user": dump(), "kernel": kernel_dump(), "32-bit kernel": older_kernel_dump()},
+    MINIDUMP_FORM: {"form": test_minidump_form.form(), "counted": test_minidump_form.counted()},
     EVENT_LOG: {"evtx": evtx(_EVENTS)},
     EVENT_LOG_XML: {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),
