@@ -58,6 +58,9 @@ _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
 _USER, _SWAPPED = b"MDMP", b"PMDM"
+_INNER = frozenset([
+    "report_id", "client_id", "addresses", "arguments", "exe", "annotations", "message", "is_live", "is_whole",
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Found:
         addresses: of the instruction at fault, the best first.
         arguments: of a bugcheck.
         exe: the program, which is listed before its modules.
-        annotations: what a program told crashpad of itself.
+        annotations: what a program told crashpad of itself. message: what it had assumed, by breakpad.
         is_live: whether the kernel went on. is_whole: whether all data about the crash is within the file.
     """
 
@@ -128,6 +131,7 @@ class Found:
     arguments: tuple[str, ...] = ()
     exe: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    message: str | None = None
     is_live: bool = False
     is_whole: bool = True
 
@@ -138,8 +142,7 @@ class Found:
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that are in the dump."""
-        inner = ("report_id", "client_id", "addresses", "arguments", "exe", "annotations", "is_live", "is_whole")
-        return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in _INNER}
 
 
 def read(data: bytes) -> Found | None:
@@ -169,8 +172,9 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
         **found.fields(),
     }
     arguments = ((f"argument{number}", said) for number, said in enumerate(found.arguments, 1))
+    told = [("exe", found.exe), ("message", found.message), *arguments, *form.items()]
     if found.is_crash:
-        records.crash(**fields, tags=tags_of([("exe", found.exe), *arguments, *form.items()]))
+        records.crash(**fields, tags=tags_of(told))
     return crash_id, host_id
 
 
@@ -195,6 +199,8 @@ def _user(data: bytes) -> Found:
     modules = modules_of(data, streams)
     exe = base_name(name_at(data, modules[0].name)) if modules else None
     found = replace(found, exe=exe, **place_of(data, streams, modules, found.addresses, context))
+    if _ASSERTION in streams:
+        found = replace(found, message=_assumed(data, streams[_ASSERTION][0]))
     if _CRASHPAD in streams:
         found = _with_ids(found, data, streams[_CRASHPAD][0])
     return found
@@ -230,6 +236,13 @@ def _with_exception(found: Found, data: bytes, streams: Streams, processor: int 
     both = (address, pointer) if found.os_type == "windows" else (address if pointer is None else pointer,)
     addresses = tuple(one for one in both if one is not None)
     return replace(found, domain="hang" if code == HANG else "user", code=code, addresses=addresses), context
+
+
+def _assumed(data: bytes, place: int) -> str | None:
+    """What a program had assumed, and the function in which it was not so; each ends with a NUL."""
+    told = unpacked("<256s256s", data, place) or ()
+    texts = (text(one.decode("utf-16-le", "replace").partition("\0")[0]) for one in told)
+    return " in ".join(one for one in texts if one) or None
 
 
 def _with_ids(found: Found, data: bytes, place: int) -> Found:

@@ -91,6 +91,14 @@ def test_a_dump_without_an_exception_is_a_crash_if_it_says_why_or_lacks_its_thre
     assert crash(Dump(code=None, others=()))["tags"] == {"exe": "relay.exe"}
 
 
+def test_a_program_tells_breakpad_what_it_had_assumed():
+    data = bytearray(Dump(code=None, others=(3, 0x47670002)).written())
+    at = next(at for at in range(32, 224, 12) if struct.unpack_from("<I", data, at)[0] == 0x47670002)
+    struct.pack_into("<II", data, at + 4, 776, len(data))
+    data += "size > 0".encode("utf-16-le").ljust(256, b"\0") + "relay::send".encode("utf-16-le").ljust(520, b"\0")
+    assert crashes_of(minidump.MINIDUMP, bytes(data))[0]["tags"]["message"] == "size > 0 in relay::send"
+
+
 def test_a_program_tells_crashpad_its_version():
     told = {"ver": "7.11.18110", "prod": "Relay", "guid": "0f0e", "list_annotations": "x"}
     record = crash(Dump(annotations=told))
