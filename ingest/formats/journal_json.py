@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from ingest.formats.crashes import NotJson, Records, Told, Unfit, parsed
+from ingest.formats.crashes import NotJson, Records, Told, Unfit, parsed, text
 from ingest.formats.format import BrokenOff, Head, Log
 from ingest.formats.journal import LONGEST_VALUE_BYTES, READ, Entries
 from ingest.formats.json_lists import Elements
@@ -80,7 +80,10 @@ def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _text(value: Any) -> str | None:
-    """A field as text; journalctl writes non-UTF-8 values as numbers, and repeated fields as a list."""
+    """A field as text; journalctl writes non-UTF-8 values as numbers, and repeated fields as a list.
+
+    Other tools write a number as one.
+    """
     if isinstance(value, list) and value and isinstance(value[0], str | list):
         value = value[0]
     if isinstance(value, list):
@@ -88,7 +91,9 @@ def _text(value: Any) -> str | None:
             return bytes(value[:LONGEST_VALUE_BYTES]).decode("utf-8", "replace")
         except (TypeError, ValueError):
             return None
-    return value[:LONGEST_VALUE_BYTES] if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value[:LONGEST_VALUE_BYTES]
+    return text(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 JOURNAL_JSON = Log("systemd journal in JSON", _recognises, _read)

@@ -66,6 +66,13 @@ def test_values_that_are_no_text_are_read_as_journalctl_writes_them():
     assert crash["tags"].keys() == {"exe", "hostname", "boot_id"}
 
 
+def test_numbers_of_other_tools_say_what_their_texts_say():
+    told = {name: int(said) if said.isdecimal() else said for name, said in COREDUMP.items()}
+    assert any(isinstance(one, int) for one in told.values())
+    expected = crashes_of(JOURNAL_JSON, json.dumps(COREDUMP).encode())
+    assert crashes_of(JOURNAL_JSON, json.dumps(told).encode()) == expected
+
+
 def test_what_is_no_entry_is_left_to_the_rules_and_the_others_are_read(monkeypatch):
     monkeypatch.setattr(journal_json, "_LONGEST_ENTRY_BYTES", 1000)
     good = json.dumps(COREDUMP).encode()
