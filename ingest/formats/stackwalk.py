@@ -106,7 +106,7 @@ def _code(said: str | None) -> str | None:
         return None
     code, _, more = (part.strip() for part in said.partition("/"))
     if more.startswith("SIG"):
-        return more
+        return more.partition("/")[0].strip()
     number = _NUMBER.fullmatch(code.lower())
     return f"0x{number['digits']}" if number else code
 
@@ -127,7 +127,7 @@ def _versions(system: Any, said: str) -> tuple[str | None, str | None]:
 
 def _recognises(head: Head) -> bool:
     said = head.text.lstrip()
-    return said.startswith("{") and _CRASH_INFO.search(said) is not None and _BESIDE.search(said) is not None
+    return said.startswith(("{", "[")) and _CRASH_INFO.search(said) is not None and _BESIDE.search(said) is not None
 
 
 def _read(data: bytes, told: Told) -> Records:
@@ -145,21 +145,22 @@ def _read(data: bytes, told: Told) -> Records:
 
 
 def _documents(data: bytes, told: Told, records: Records) -> Iterator[Mapping[str, Any]]:
-    """The documents of a file, one behind the other; of one that breaks off what is whole."""
+    """The documents of a file, one behind the other or in a list; of one that breaks off what is whole."""
     try:
-        yield mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
+        found = document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk")
+        yield from map(mapping, found if isinstance(found, list) and found else [found])
         return
     except Unfit as error:
         if error.is_too_large:
             raise
         damage = error
-    rest = decoded(data).lstrip()
+    rest = decoded(data).lstrip().removeprefix("[").lstrip()
     for _ in range(_MOST_DOCUMENTS):
         document, rest, is_whole = first_object(rest, "")
         if not is_whole:
             records.damage = damage
         yield document or {}
-        rest = rest.lstrip()
+        rest = rest.lstrip(" \t\r\n,")
         if not rest.startswith("{") or not is_whole:
             return
 

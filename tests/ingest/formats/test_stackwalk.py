@@ -207,6 +207,7 @@ def test_socorros_report_holds_one_and_tells_its_id_and_time():
         ("EXC_BAD_ACCESS / KERN_INVALID_ADDRESS", "EXC_BAD_ACCESS"),
         ("EXC_SOFTWARE / SIGABRT", "SIGABRT"),
         ("EXC_CRASH / SIGABRT", "SIGABRT"),
+        ("EXC_CRASH / SIGABRT / 0x0", "SIGABRT"),
         ("EXCEPTION_STACK_BUFFER_OVERRUN / FAST_FAIL_FATAL_APP_EXIT", "EXCEPTION_STACK_BUFFER_OVERRUN"),
         ("0x00000050", "0x50"),
         ("0xC06D007F / 0x00000000", "0xc06d007f"),
@@ -469,4 +470,12 @@ def test_documents_may_stand_one_behind_the_other():
             data = between.join(json.dumps(one, indent=indent) for one in (DUMP, other, DUMP)).encode()
             assert [one["tags"]["pid"] for one in crashes_of(JSON, data)] == ["3932", "7", "3932"]
     records = JSON.read(json.dumps(DUMP).encode() + json.dumps(other).encode()[:-40], TOLD)
+    assert (records.read, records.damage is None) == (2, False)
+
+
+def test_documents_may_stand_in_a_list():
+    listed = json.dumps([DUMP, {**DUMP, "pid": 7}], indent=1).encode()
+    assert JSON.recognises(head(listed))
+    assert [one["tags"]["pid"] for one in crashes_of(JSON, listed)] == ["3932", "7"]
+    records = JSON.read(listed[:-40], TOLD)
     assert (records.read, records.damage is None) == (2, False)
