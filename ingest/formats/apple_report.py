@@ -288,9 +288,12 @@ def _reason(termination: Mapping[str, Any]) -> str | None:
 
 
 def _message(body: Mapping[str, Any]) -> str | None:
-    """The last messages of the process, such as about an uncaught exception."""
+    """The uncaught exception of the process, as newer systems tell it, and its last messages, as about one."""
+    thrown = mapping(body.get("exceptionReason"))
+    reason = ": ".join(one for name in ("name", "composed_message") if (one := text(thrown.get(name))))
     said = [text(one) for notes in mapping(body.get("asi")).values() for one in sequence(notes)[:20]]
-    return " ".join(one for one in said[:20] if one and "DYLD_" not in one) or None  # lines about its environment
+    said = [one for one in said[:20] if one and "DYLD_" not in one]  # lines about its environment
+    return " ".join(one for one in (reason, *said) if one) or None
 
 
 def _recognises(head: Head) -> bool:

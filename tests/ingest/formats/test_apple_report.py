@@ -191,6 +191,12 @@ def test_a_thrown_exception_is_told_by_where_it_was_thrown():
     assert (record["module"], record["module_version"]) == ("Acme", "7.2.1")
 
 
+def test_newer_systems_tell_the_thrown_exception_by_itself():
+    thrown = {"name": "NSRangeException", "type": "objc-exception", "composed_message": "index 3 beyond bounds"}
+    record = crash(report(exceptionReason=thrown, asi={"libsystem_c.dylib": ["abort() called"]}))
+    assert record["tags"]["message"] == "NSRangeException: index 3 beyond bounds abort() called"
+
+
 @pytest.mark.parametrize(
     ("termination", "code", "domain"),
     [
