@@ -14,12 +14,12 @@ from subprocess import DEVNULL, PIPE, Popen
 from tempfile import TemporaryFile
 from typing import IO
 from xml.etree.ElementTree import ParseError
-from zlib import crc32
 
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
 from ingest.formats.event_dates import days_first
 from ingest.formats.event_text import blocks_in, dated, event_in
+from ingest.formats.evtx_chunks import CHUNK_BYTES, is_sound, mended
 from ingest.formats.format import HEAD_BYTES, Head, Log, until_broken
 from ingest.formats.lines import texts_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
@@ -30,11 +30,9 @@ _MOST_BESIDE = 1 << 20  # characters
 _RECORDS_AT_ONCE = 1000
 
 _MAGIC = b"ElfFile\0"
-_HEADER_BYTES, _CHUNK_BYTES = 4096, 64 << 10
+_HEADER_BYTES = 4096
 _CHUNK_COUNT = struct.Struct("<H")
 _CHUNK_COUNT_AT = 42
-_EVENTS_SUM, _EVENTS_SUM_AT = struct.Struct("<II"), 48  # the end of the events of a chunk, and their checksum
-_HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
@@ -142,26 +140,23 @@ def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
                 header = bytes(rest[:_HEADER_BYTES])
                 file.write(header)
                 del rest[:_HEADER_BYTES]
-            while header and len(rest) >= _CHUNK_BYTES:
-                chunk = bytes(rest[:_CHUNK_BYTES])
-                del rest[:_CHUNK_BYTES]
-                if chunk.strip(b"\0"):  # else it is preallocated space
-                    (file if _is_sound(chunk) else doubtful).write(chunk)
+            while header and len(rest) >= CHUNK_BYTES:
+                chunk = bytes(rest[:CHUNK_BYTES])
+                del rest[:CHUNK_BYTES]
+                if not chunk.strip(b"\0"):  # preallocated space
+                    continue
+                if is_sound(chunk):
+                    file.write(chunk)
+                else:  # in a log that is being written, or damaged
+                    doubtful.write(mended(chunk))
         if rest.strip(b"\0"):  # the parser reads only whole chunks, and of this one the events before the end
-            doubtful.write(rest.ljust(_CHUNK_BYTES, b"\0"))
+            doubtful.write(rest.ljust(CHUNK_BYTES, b"\0"))
         doubtful.seek(0)
         copyfileobj(doubtful, file)
-    if not header or size_bytes < _HEADER_BYTES + _CHUNK_COUNT.unpack_from(header, _CHUNK_COUNT_AT)[0] * _CHUNK_BYTES:
+    if not header or size_bytes < _HEADER_BYTES + _CHUNK_COUNT.unpack_from(header, _CHUNK_COUNT_AT)[0] * CHUNK_BYTES:
         damage.add("its end is missing")
     file.flush()
     file.seek(0)
-
-
-def _is_sound(chunk: bytes) -> bool:
-    """Whether its checksums are right. They may be wrong in a log that is being written, so others are read as well."""
-    end, events_sum = _EVENTS_SUM.unpack_from(chunk, _EVENTS_SUM_AT)
-    head_sum = _HEAD_SUM.unpack_from(chunk, _HEAD_SUM_AT)[0]
-    return (crc32(chunk[512:end]), crc32(chunk[:120] + chunk[128:512])) == (events_sum, head_sum)
 
 
 def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
