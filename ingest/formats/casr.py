@@ -81,13 +81,14 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _rest(data: bytes, told: Told) -> Records:
-    """The crash in a report that breaks off, if it tells its severity and its whole stack."""
+    """The crash in a report that breaks off or goes on, if it tells its severity and its whole stack."""
     records = Records(told)
     cut = (
         first_object(decoded(data), "Stacktrace") if data.startswith(b"{") and len(data) < told.document_bytes else None
     )
     report = (cut.found if cut else None) or {}
-    has_stack = "Stacktrace" in report and next(reversed(report)) != "Stacktrace"
+    is_whole = cut is not None and cut.is_whole
+    has_stack = "Stacktrace" in report and (is_whole or next(reversed(report)) != "Stacktrace")
     if isinstance(report.get("CrashSeverity"), dict) and has_stack:
         _add(records, report)
     return records

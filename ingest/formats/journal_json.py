@@ -18,6 +18,8 @@ _PART_BYTES = 1 << 20
 _FIELD = re.compile(rb'"__(?:CURSOR|REALTIME_TIMESTAMP)"\s{0,9}:')
 _LIST = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,99}\[\s{0,99}(?=\{)")  # as other tools make one of the entries
 _BEFORE = re.compile(rb"\s*\x1e?(?:data: )?")
+_BEHIND = b" \t\r\n\0"  # a file may be filled with the last
+_FENCE = b"```"  # the end of a block of code
 
 
 def _recognises(head: Head) -> bool:
@@ -64,7 +66,7 @@ def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
         return
     held: bytearray | None = None
     for line in lines_in(blocks, _LONGEST_ENTRY_BYTES):
-        said = _BEFORE.sub(b"", line, count=1).rstrip()
+        said = _BEFORE.sub(b"", line, count=1).rstrip(_BEHIND)
         if held is not None:
             if len(held) <= _LONGEST_ENTRY_BYTES:
                 held += said
@@ -73,7 +75,7 @@ def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 held = None
         elif said == b"{":
             held = bytearray(said)
-        elif said:
+        elif said and said != _FENCE:
             yield said
     if held is not None:
         yield bytes(held)

@@ -329,6 +329,13 @@ def test_a_report_that_breaks_off_behind_its_stack_is_the_same_crash():
         assert (found, damage.code) == ([], "bad_casrep"), end
 
 
+def test_a_whole_report_with_its_stack_at_the_end_is_a_crash_whatever_is_behind():
+    last = {name: REPORT[name] for name in sorted(REPORT, key=lambda name: name == "Stacktrace")}
+    for behind in ("\0" * 512, "\n\nSeen again today.\n"):
+        (found,), damage = crashes_before_damage(CASREP, (json.dumps(last) + behind).encode())
+        assert (found["crash_id"], damage.code) == (record()["crash_id"], "bad_casrep")
+
+
 def test_a_report_of_lua():
     found = record(**LUA)
     assert (found["code"], found["module"], found["frames"][0]["function"]) == ("Error", "lib/queue.lua", "push")

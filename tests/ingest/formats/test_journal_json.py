@@ -120,3 +120,10 @@ def test_a_list_that_breaks_off_gives_the_entries_before():
     assert (len(found), damage.code) == (1, "bad_journal")
     found, damage = crashes_before_damage(JOURNAL_JSON, b'[{"a":' * 300)
     assert (found, damage.code) == ([], "bad_json")
+
+
+@pytest.mark.parametrize("behind", ["```\n", "\0" * 512], ids=["a fence", "padding"])
+@pytest.mark.parametrize("form", ["json", "json-pretty"])
+def test_the_end_of_a_block_of_code_and_padding_are_no_entries(form, behind):
+    data = FORMS[form]([COREDUMP])
+    assert crashes_of(JOURNAL_JSON, (data + behind).encode()) == crashes_of(JOURNAL_JSON, data.encode())
