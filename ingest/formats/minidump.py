@@ -48,7 +48,7 @@ _MOST_STREAMS = 500
 _MOST_MODULES = 10_000
 _MOST_BYTES = 64 << 20  # the data about the crash precedes the memory, which may be that of the whole machine
 
-_THREADS, _EXCEPTION, _SYSTEM, _CRASHPAD, _ASSERTION = 3, 6, 7, 0x43500001, 0x47670002
+_THREADS, _EXCEPTION, _SYSTEM, _CRASHPAD, _ASSERTION, _COMMAND = 3, 6, 7, 0x43500001, 0x47670002, 0x47670006
 _TELLING = (_EXCEPTION, MODULES, _SYSTEM, _CRASHPAD)
 # Names under which programs give crashpad their own name and version.
 ANNOTATIONS = frozenset([
@@ -57,6 +57,7 @@ ANNOTATIONS = frozenset([
 _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
+_ANDROIDS_EXE = "app_process"  # of every program there
 _USER, _SWAPPED = b"MDMP", b"PMDM"
 _INNER = frozenset([
     "report_id", "client_id", "addresses", "arguments", "exe", "annotations", "message", "is_live", "is_whole",
@@ -198,6 +199,8 @@ def _user(data: bytes) -> Found:
         found = replace(found, code=REQUESTED)
     modules = modules_of(data, streams)
     exe = base_name(name_at(data, modules[0].name)) if modules else None
+    if exe and exe.startswith(_ANDROIDS_EXE) and _COMMAND in streams:
+        exe = _named_as(data, *streams[_COMMAND]) or exe
     found = replace(found, exe=exe, **place_of(data, streams, modules, found.addresses, context))
     if _ASSERTION in streams:
         found = replace(found, message=_assumed(data, streams[_ASSERTION][0]))
@@ -236,6 +239,11 @@ def _with_exception(found: Found, data: bytes, streams: Streams, processor: int 
     both = (address, pointer) if found.os_type == "windows" else (address if pointer is None else pointer,)
     addresses = tuple(one for one in both if one is not None)
     return replace(found, domain="hang" if code == HANG else "user", code=code, addresses=addresses), context
+
+
+def _named_as(data: bytes, place: int, size: int) -> str | None:
+    """The first of a process's arguments, which on Android is its name."""
+    return text(data[place : place + min(size, LONGEST_TEXT)].partition(b"\0")[0].decode("utf-8", "replace"))
 
 
 def _assumed(data: bytes, place: int) -> str | None:

@@ -10,6 +10,7 @@ from ingest.formats import minidump
 from tests.ingest.collector.doors.test_minidump import kernel_dump, small_kernel_dump
 from tests.ingest.formats.conftest import crashes_of, head
 from tests.ingest.formats.minidump_files import (
+    ANDROID,
     ARM,
     ARM64,
     LINUX,
@@ -97,6 +98,16 @@ def test_a_program_tells_breakpad_what_it_had_assumed():
     struct.pack_into("<II", data, at + 4, 776, len(data))
     data += "size > 0".encode("utf-16-le").ljust(256, b"\0") + "relay::send".encode("utf-16-le").ljust(520, b"\0")
     assert crashes_of(minidump.MINIDUMP, bytes(data))[0]["tags"]["message"] == "size > 0 in relay::send"
+
+
+@pytest.mark.parametrize(("file", "exe"), [("app_process64", "org.relay.app:sync"), ("relayd", "relayd")])
+def test_a_program_of_android_has_its_name_in_its_arguments(file, exe):
+    dump = Dump(ANDROID, ARM64, code=6, modules=((f"/system/bin/{file}", 0x400000, 0x10000),), others=(3, 0x47670006))
+    data = bytearray(dump.written())
+    at = next(at for at in range(32, 224, 12) if struct.unpack_from("<I", data, at)[0] == 0x47670006)
+    struct.pack_into("<II", data, at + 4, 40, len(data))
+    data += b"org.relay.app:sync\0--token=abc\0".ljust(40, b"\0")
+    assert crashes_of(minidump.MINIDUMP, bytes(data))[0]["tags"] == {"exe": exe}
 
 
 def test_a_program_tells_crashpad_its_version():
