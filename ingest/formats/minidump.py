@@ -57,6 +57,7 @@ ANNOTATIONS = frozenset([
 _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
+_OF_LINUX = frozenset(range(0x47670003, 0x4767000A))  # files of /proc and the like
 _ANDROIDS_EXE = "app_process"  # of every program there
 _USER, _SWAPPED = b"MDMP", b"PMDM"
 _INNER = frozenset([
@@ -193,6 +194,8 @@ def _user(data: bytes) -> Found:
     processor, context = None, None
     if _SYSTEM in streams:
         found, processor = _with_system(found, data, *streams[_SYSTEM])
+    if found.os_type is None and not _OF_LINUX.isdisjoint(streams):
+        found = replace(found, os_type="linux")
     if _EXCEPTION in streams:
         found, context = _with_exception(found, data, streams, processor)
     elif is_whole and _THREADS in streams and _ASSERTION not in streams:  # nothing happened in any of its threads

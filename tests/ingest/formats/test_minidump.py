@@ -100,6 +100,14 @@ def test_a_program_tells_breakpad_what_it_had_assumed():
     assert crashes_of(minidump.MINIDUMP, bytes(data))[0]["tags"]["message"] == "size > 0 in relay::send"
 
 
+def test_files_of_proc_tell_linux_where_the_systems_data_is_lost():
+    data = bytearray(Dump(LINUX, code=11, others=(3, 0x47670003)).written())
+    at = next(at for at in range(32, 224, 12) if data[at] == 7)
+    struct.pack_into("<I", data, at + 8, 1 << 30)
+    (record,) = crashes_of(minidump.MINIDUMP, bytes(data))
+    assert (record["os_type"], record["code"]) == ("linux", "SIGSEGV")
+
+
 @pytest.mark.parametrize(("file", "exe"), [("app_process64", "org.relay.app:sync"), ("relayd", "relayd")])
 def test_a_program_of_android_has_its_name_in_its_arguments(file, exe):
     dump = Dump(ANDROID, ARM64, code=6, modules=((f"/system/bin/{file}", 0x400000, 0x10000),), others=(3, 0x47670006))
