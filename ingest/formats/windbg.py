@@ -86,6 +86,13 @@ _FOLDED = re.compile(  # before a name that a page put behind another one
 _FAULTING = "FAULTING_IP:"  # the place is on the next line
 _INTO = re.compile(r"(?<=\w)\+(?P<bytes>[0-9a-f]{1,12})$")
 _EVENT = re.compile(r"\([0-9a-f]{1,8}\.[0-9a-f]{1,8}\): .{1,100} - code (?P<code>[ce][0-9a-f]{7})\b.*")  # no breakpoint
+_UNHANDLED = "(!!! second chance !!!)"  # by the process, which ends unless the debugger goes on
+_UNHANDLED_LINE = re.compile(
+    rf"^\s{{0,4}}\([0-9a-f]{{1,8}}\.[0-9a-f]{{1,8}}\): [^\n]{{1,100}} - code [ce][0-9a-f]{{7}} {re.escape(_UNHANDLED)}",
+    re.MULTILINE,
+)
+_CALLS = re.compile(r"(?:# )?(?:Child-SP|ChildEBP) {1,12}RetAddr\b.*")  # above a stack that somebody asked for
+_STOPPED_AT = re.compile(r"(?P<place>[\w.@-]{1,100}[!+]\S.{0,500}):")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
 
@@ -129,7 +136,7 @@ def _recognises(head: Head) -> bool:
         return True
     if (_NAME_LINE.search(said) and _ARGUMENT_LINE.search(said)) or _CODE_LINES.search(said):
         return True
-    if _EXCEPTION_LINES.search(said):
+    if _EXCEPTION_LINES.search(said) or _UNHANDLED_LINE.search(said):
         return True
     return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
@@ -156,6 +163,8 @@ def _is_of_next(analysis: _Analysis, said: str) -> bool:
         return analysis.short not in ("", said)
     if _FATAL.match(said):
         return bool(analysis.fatal or analysis.name)
+    if _UNHANDLED in said and _EVENT.fullmatch(said):
+        return _UNHANDLED in analysis.event and analysis.event != said
     if not analysis.of and analysis.name and "Arg1" in analysis.said and _NAME.fullmatch(said):
         return True
     found = _VALUE.fullmatch(said)
@@ -185,13 +194,16 @@ def _feed(analysis: _Analysis, said: str) -> None:
         analysis.in_stack = not said or not analysis.frames  # a blank line or text before the first frame
     if analysis.faulting == "" and said:
         analysis.faulting = said
-    if said.startswith("STACK_TEXT:"):
+    is_unhandled = _UNHANDLED in analysis.event
+    if said.startswith("STACK_TEXT:") or (is_unhandled and _CALLS.fullmatch(said)):
         analysis.in_stack = not analysis.frames
     elif found := _VALUE.fullmatch(said):
         if found["value"]:
             analysis.said.setdefault(found["name"], found["value"].strip())
     elif said.startswith(_FAULTING):
         analysis.faulting = ""
+    elif is_unhandled and analysis.faulting is None and (stopped := _STOPPED_AT.fullmatch(said)):
+        analysis.faulting = stopped["place"]
     elif not analysis.name and (named := _NAME.fullmatch(said)):
         analysis.name = named["name"]
         analysis.said.setdefault("code", named["code"])
@@ -206,7 +218,7 @@ def _feed(analysis: _Analysis, said: str) -> None:
     elif analysis.fatal and (told := _ARGUMENTS.fullmatch(said)):
         for at, argument in enumerate(told["arguments"].split(","), 1):
             analysis.said.setdefault(f"Arg{at}", argument.strip())
-    elif not analysis.of and (event := _EVENT.fullmatch(said)):
+    elif not (analysis.of or is_unhandled) and (event := _EVENT.fullmatch(said)):
         analysis.event = said
         analysis.said["event"] = event["code"]
     elif cause := _CAUSE.fullmatch(said):

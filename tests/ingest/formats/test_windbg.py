@@ -458,3 +458,33 @@ def test_a_record_of_an_exception_alone_tells_the_place():
     assert (crash["module"], crash["module_offset"]) == ("relay", 0x21)
     stopped = said.replace("c0000005 (Access violation)", "80000003 (Break instruction exception)")
     assert not FORMAT.recognises(head(stopped.encode()))
+
+
+UNHANDLED = """\
+(1a4.1b0): Access violation - code c0000005 (first chance)
+relay!Other+0x4:
+(1a4.1b0): Access violation - code c0000005 (!!! second chance !!!)
+*** WARNING: Unable to verify checksum for relay.exe
+eax=00000000 ebx=00000000 ecx=00000000
+relay!Queue::push+0x34:
+00007ff7`32ff1234 8b00            mov     eax,dword ptr [rax] ds:00000000`00000000=????????
+"""
+CALLS = """\
+0:000> k
+Child-SP          RetAddr           Call Site
+00000000`0012f010 00007ff7`32ff2345 relay!Queue::push+0x34 [c:\\src\\queue.cc @ 12]
+00000000`0012f020 00007ff7`32ff3456 relay!main+0x12
+"""
+
+
+@pytest.mark.parametrize(("said", "steps"), [(UNHANDLED, 1), (UNHANDLED + CALLS, 2)])
+def test_an_exception_that_a_process_did_not_handle_under_a_debugger(said, steps):
+    assert FORMAT.recognises(head(said.encode()))
+    (record,) = crashes_of(FORMAT, said.encode())
+    assert (record["domain"], record["code"], record["module"]) == ("user", "0xc0000005", "relay")
+    assert [one["function"] for one in record["frames"]] == ["Queue::push", "main"][:steps]
+    assert len(crashes_of(FORMAT, (said + said.replace("(1a4", "(2b4")).encode())) == 2
+
+
+def test_an_exception_that_a_process_may_handle_is_no_crash():
+    assert not FORMAT.recognises(head(UNHANDLED.replace("!!! second", "first").encode()))
