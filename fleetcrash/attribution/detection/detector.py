@@ -118,6 +118,9 @@ class Detector:
                 self._look_later(incident, tick)
         for incident in self.open_incidents:
             age = tick - incident.alarm_tick
+            if (is_due or fresh) and self._module_rises.is_over(incident, tick, ~self._claims.taken):
+                incident.close(tick)
+                continue
             if age >= _SETTLED_MINUTES:
                 incident.settle()
             elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
@@ -173,30 +176,27 @@ class Detector:
         self._open_or_resume(tick)
 
     def _open_or_resume(self, tick: int, rise: ModuleRise | None = None) -> None:
-        """Open an incident; or, where it would name the same update as one that goes on, go on with that."""
+        """Open an incident; or, where it is most likely of the update that one names which goes on, go on with that."""
         incident = self._opened(tick)
         incident.rise = rise
         self._begin(incident, tick)
-        first = self._same_before(incident, tick)
+        first = self._same_before(incident, incident.likeliest, tick)
         if first is not None:
             self.incidents.remove(incident)
             self._resume(first, incident, tick)
             self._begin(first, tick)
 
-    def _same_before(self, incident: Incident, tick: int) -> Incident | None:
-        """An earlier incident that goes on, and has named the same update for long enough not to be taken back.
+    def _same_before(self, incident: Incident, update: int | None, tick: int) -> Incident | None:
+        """An earlier incident that takes in a later one, and has named its update for long enough not to be taken back.
 
-        One of a few modules goes on with what strikes in another one, but not with all that happens.
+        Args:
+            update: that is behind the later one.
         """
-        if incident.update is None or incident.by_departures:
+        if update is None:
             return None
-        for one in self.incidents[: self.incidents.index(incident)]:
-            is_wider = one.rise is None or (incident.rise is not None and incident.rise.os_type == one.rise.os_type)
-            if one.by_departures or not is_wider or one.closed_tick is not None:
-                continue
-            if one.said.has_named(incident.update, tick, JUDGING_MINUTES):
-                return one
-        return None
+        before = self.incidents[: self.incidents.index(incident)]
+        named = (one for one in before if one.said.has_named(update, tick, JUDGING_MINUTES))
+        return next((one for one in named if one.takes_in(incident)), None)
 
     def _resume(self, first: Incident, incident: Incident, tick: int) -> None:
         """Let an earlier incident go on with what another one is of."""
@@ -207,10 +207,9 @@ class Detector:
     def _merge(self, tick: int) -> None:
         """Close what has named the same update as an earlier incident for an hour, and go on with that."""
         for incident in self.open_incidents:
-            first = self._same_before(incident, tick)
+            first = self._same_before(incident, incident.update, tick)
             if first is not None and incident.said.has_named(incident.update, tick, LAG_MINUTES):
-                incident.end(tick)
-                incident.closed_tick = tick
+                incident.close(tick)
                 self._resume(first, incident, tick)
 
     def _watch_modules(self, tick: int) -> None:

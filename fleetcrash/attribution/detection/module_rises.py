@@ -15,10 +15,12 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.detection.looks import Looks
+from fleetcrash.attribution.evidence import log_likeliest
 from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.modules import ModuleRise
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
+from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.times import DAY
 
 _LEAST_EVENTS = 4
@@ -68,9 +70,23 @@ class ModuleRises:
             passed = np.where(trial.passed(found.least), trial.log_test, -np.inf)
             if passed.max(initial=-np.inf) < found.least:
                 continue
-            if not self._is_renamed(found, int(trial.updates[np.argmax(passed)]), tick):
+            if not self._is_renamed(found.rise, found.usual, int(trial.updates[np.argmax(passed)]), tick):
                 return found
         return None
+
+    def is_over(self, incident: Incident, tick: int, quiet: Mask) -> bool:
+        """Whether the rise that an incident is of, and which is not understood, turns out to be of a module renamed.
+
+        At its alarm there may have been too few crashes to tell.
+
+        Args:
+            quiet: (events,) those that no incident accounts for.
+        """
+        rise, judgement, trial = incident.rise, incident.judgement, incident.trial
+        if rise is None or incident.is_understood or judgement is None or trial is None:
+            return False
+        leader = judgement.leader(trial.updates)
+        return leader is not None and self._is_renamed(rise, self._usual(tick, quiet)[0], leader, tick)
 
     def _rising(self, tick: int, free: Mask, quiet: Mask) -> Iterator[Found]:
         """The modules with far more crashes within the last day than usual, most of them more than an hour ago.
@@ -78,37 +94,51 @@ class ModuleRises:
         Nothing for a system of whose crashes on the days before no module was told: what is usual in them nobody knows.
         """
         events, modules = self._inquiry.news.events, self._inquiry.modules
-        known = (events.outcome != DARK) & (events.tick <= tick) & ~self._inquiry.too_early
-        lately = events.minute > tick - DAY
-        seen = modules.count(known & free & lately)
+        lately = self._known(tick) & free & (events.minute > tick - DAY)
+        seen = modules.count(lately)
         if seen.max(initial=0) < _LEAST_EVENTS:
             return
-        before, in_all = modules.count(known & ~lately), modules.in_all(modules.count(known & ~lately & quiet))
-        usual = np.minimum((before + 1.0) / (in_all + 1.0), 1.0)
+        usual, in_all = self._usual(tick, quiet)
         least = LOG_THRESHOLD + float(np.log((seen > 0).sum()))
         for number in np.flatnonzero((seen >= _LEAST_EVENTS) & (in_all > 0)).tolist():
             name, system = modules.names[number]
             rise = ModuleRise((name,), system, float(usual[number]))
-            mine = known & free & lately & (modules.of_event == number)
+            mine = lately & (modules.of_event == number)
             is_slow = np.median(events.minute[mine]) <= tick - LAG_MINUTES
             if is_slow and self._log_excess(rise, tick, events.minute[mine]) >= least:
                 yield Found(rise, mine, usual, least)
 
-    def _is_renamed(self, found: Found, update: int, tick: int) -> bool:
-        """Whether hosts with an update crash less than usual in another module, by as much as they do more in this one.
+    def _known(self, tick: int) -> Mask:
+        """(events,) the crashes that were known by a tick."""
+        events = self._inquiry.news.events
+        return (events.outcome != DARK) & (events.tick <= tick) & ~self._inquiry.too_early
+
+    def _usual(self, tick: int, quiet: Mask) -> tuple[Floats, Ints]:
+        """(modules,) what share of the crashes of its system each had on the days before, and how many those were."""
+        modules, before = self._inquiry.modules, self._known(tick) & (self._inquiry.news.events.minute <= tick - DAY)
+        in_all = modules.in_all(modules.count(before & quiet))
+        return np.minimum((modules.count(before) + 1.0) / (in_all + 1.0), 1.0), in_all
+
+    def _is_renamed(self, rise: ModuleRise, usual: Floats, update: int, tick: int) -> bool:
+        """Whether hosts with an update crash less than usual in another module, and in the two together hardly more.
 
         What replaces a driver, or a library with its version in the name, moves the crashes of one into another.
+
+        Args:
+            usual: (modules,) see ``Found``.
         """
-        inquiry, rise, modules = self._inquiry, found.rise, self._inquiry.modules
+        inquiry, modules = self._inquiry, self._inquiry.modules
         events = inquiry.news.events
         mine = inquiry.events_with(update, tick) & (events.outcome != DARK) & (events.minute > tick - DAY)
         seen = modules.count(mine)
         _, of_rise = inquiry.by_cell(update, tick, mine, departures=False, portion=inquiry.portion(rise))
-        expected = found.usual * of_rise.sum() / rise.share
-        more = (seen - expected)[modules.names.index((rise.names[0], rise.os_type))]
+        expected = usual * of_rise.sum() / rise.share
+        of_it = [modules.names.index((name, rise.os_type)) for name in rise.names]
+        more = (seen - expected)[of_it].sum()
         fewer = np.maximum(expected - more, _LEFT_BEHIND * expected)
-        log_odds = seen * np.log(fewer / expected) + expected - fewer
-        return bool((modules.of_system(rise.os_type) & (expected >= more / 2.0) & (log_odds >= _LOG_MOVED)).any())
+        has_fewer = seen * np.log(fewer / expected) + expected - fewer >= _LOG_MOVED
+        is_all = log_likeliest(seen + seen[of_it].sum(), expected + expected[of_it].sum()) < LOG_THRESHOLD
+        return bool((modules.of_system(rise.os_type) & has_fewer & is_all).any())
 
     def _log_excess(self, rise: ModuleRise, tick: int, minute: Ints) -> float:
         """How much some crashes say against the baseline at the likeliest rate, in the whole fleet, of the last hours.

@@ -150,6 +150,12 @@ class Baseline:
         )
         return overall
 
+    def _estimated(self) -> Floats:
+        """(OUTCOMES,) events per host-minute as the rates have it, in those learned from; before the first, overall."""
+        minutes = self._weighed()
+        expected, every = (self.rates() * minutes).sum((1, 2)), minutes.sum((1, 2))
+        return np.divide(expected, every, out=self._overall(), where=expected > 0)
+
     def factors(self) -> Floats:
         """(OUTCOMES, spots) how much more often than its OS a build, agent version, model, region or place crashes.
 
@@ -174,10 +180,10 @@ class Baseline:
         told is not deaf to half of it crashing, nor one that was never seen to boot.
         """
         events, minutes = self.events.sum((1, 2)), self._weighed().sum((1, 2))
-        upper = poisson_upper(events)
+        estimated = self._estimated()
         with np.errstate(divide="ignore"):
-            bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)
+            bound = np.where(minutes > 0, poisson_upper(events) / minutes / estimated, np.inf)
         if minutes[CRASH] > 0:
-            bound = np.minimum(bound, _MOST_RATE / self._overall())
+            bound = np.minimum(bound, _MOST_RATE / estimated)
         unknown = 1.0 - np.minimum(self.minutes / DAY, 1.0)
         return np.maximum(bound, SAFETY + (_SAFETY_AT_FIRST - SAFETY) * unknown)

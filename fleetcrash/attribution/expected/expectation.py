@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask
-from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, Baseline, learned_at
+from fleetcrash.attribution.expected.baseline import (
+    CRASH_AT_BOOT,
+    DARK,
+    LAG_MINUTES,
+    OUTCOMES,
+    PRIOR_RATE,
+    Baseline,
+    learned_at,
+)
 from fleetcrash.attribution.expected.hazard import InstallHazard
+from fleetcrash.attribution.expected.portion import Portion
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts import crashers
 from fleetcrash.attribution.facts.cursor import Cursor
-from fleetcrash.attribution.facts.exposure import AGES, BOOTS, KEPT_MINUTES, KINDS, LONG_UP, WINDOWS, HostTime, kind_of
+from fleetcrash.attribution.facts.exposure import (
+    AGES,
+    BOOT_MINUTES,
+    BOOTS,
+    KEPT_MINUTES,
+    KINDS,
+    WINDOWS,
+    HostTime,
+    kind_of,
+)
 from fleetcrash.attribution.facts.hours import HOURS, Hours, hour_of
 from fleetcrash.attribution.facts.news import SYSTEMS, News, system_number
 from fleetcrash.times import DAY
@@ -44,18 +61,6 @@ def _of_kinds(rates: Floats) -> Floats:
     by_kind = np.stack([rates, rates], axis=2)
     by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
     return by_kind.reshape(OUTCOMES, KINDS)
-
-
-@dataclass(frozen=True)
-class Portion:
-    """What part of all events some kind of them is to be, such as the crashes in one module of one operating system.
-
-    Attributes:
-        of_cells: (OUTCOMES, cells). of_spots: (OUTCOMES, spots).
-    """
-
-    of_cells: Floats
-    of_spots: Floats
 
 
 class Expectation:
@@ -140,8 +145,7 @@ class Expectation:
         self._known.take(tick)
         self._learns_hazard = news.installs_told and not news.presence_told
         if self._learns_hazard:
-            self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
-            self._exposed_event = news.exposed_events.event[self._of_exposed]
+            self.hazard.take_over(news)
         self._take_rates()
 
     def rest(self) -> None:
@@ -171,6 +175,23 @@ class Expectation:
             self._take_rates()
             self._reckon_past()
         self._expect(tick, at_risk)
+
+    def caution(self, tick: int) -> Floats:
+        """(OUTCOMES,) what the baseline's is; at boots higher while many hosts are amid one.
+
+        Most crash in the first minutes of the ten in which it counts. Where a fleet is restarted within minutes they
+        come before these minutes do: as many as belong to all the boots, while few of the minutes are over.
+
+        Args:
+            tick: the last one taken in.
+        """
+        caution = self.baseline.caution()
+        per_minute, so_far = (
+            float(self.since(0, tick - minutes + 1)[CRASH_AT_BOOT]) for minutes in (1, BOOT_MINUTES[-1])
+        )
+        if so_far > 0.0:
+            caution[CRASH_AT_BOOT] *= max(BOOT_MINUTES[-1] * per_minute / so_far, 1.0)
+        return caution
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
         """Events of an outcome to be expected at a spot in the last hour."""
@@ -371,7 +392,7 @@ class Expectation:
                 where = self._system[events.cell[event]], events.since_boot[event]
                 self.baseline.learn_event(outcome, *where, spots=self._spots.of_event(event))
                 if self._learns_hazard and minute > tick - KEPT_MINUTES:
-                    self._learn_hazard(event, tick)
+                    self.hazard.learn_event(self.time, event, tick)
 
     def _is_told(self, minute: int) -> NDArray[np.bool_]:
         """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""
@@ -379,15 +400,3 @@ class Expectation:
         are_ends_told = minute > self._news.first_left_minute or minute < self._others_from
         told[DARK] = are_ends_told and not self._news.may_be_patching(minute)
         return told
-
-    def _learn_hazard(self, event: int, tick: int) -> None:
-        """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""
-        events, exposed = self._news.events, self._news.exposed_events
-        if events.since_boot[event] < LONG_UP:
-            return
-        low, high = np.searchsorted(self._exposed_event, [event, event + 1])
-        rows = self._of_exposed[low:high]
-        rows = rows[(exposed.tick[rows] <= tick) & (exposed.gone_tick[rows] > tick)]
-        ages = dict(zip(exposed.update[rows].tolist(), exposed.age[rows].tolist(), strict=True))
-        where = int(events.minute[event]), int(events.cell[event]), int(events.since_boot[event])
-        self.hazard.learn(self.time, ages, *where)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from fleetcrash.arrays import Floats
-from fleetcrash.attribution.facts.exposure import AGES, HostTime
+from fleetcrash.attribution.facts.exposure import AGES, LONG_UP, HostTime
+from fleetcrash.attribution.facts.news import News
 
 # A machine crashes about five times as often just after a boot, and half of the installs are of machines that were on.
 _PRIOR = np.array([3.0, 3.0, 1.5, 1.0, 1.0])
@@ -27,6 +28,27 @@ class InstallHazard:
     def __init__(self) -> None:
         self.seen = np.zeros(AGES)
         self.expected = np.zeros(AGES)
+
+    def take_over(self, news: News) -> None:
+        """Learn from crashes of these news from now on."""
+        self._news = news
+        self._rows = np.argsort(news.exposed_events.event, kind="stable")
+        self._events = news.exposed_events.event[self._rows]
+
+    def learn_event(self, time: HostTime, event: int, tick: int) -> None:
+        """Add a crash of the past, by its number; but of hosts first seen just then, which were so by an install.
+
+        Args:
+            tick: by which its host's installs are to be known.
+        """
+        events, exposed = self._news.events, self._news.exposed_events
+        if events.since_boot[event] < LONG_UP:
+            return
+        low, high = np.searchsorted(self._events, [event, event + 1])
+        rows = self._rows[low:high]
+        rows = rows[(exposed.tick[rows] <= tick) & (exposed.gone_tick[rows] > tick)]
+        ages = dict(zip(exposed.update[rows].tolist(), exposed.age[rows].tolist(), strict=True))
+        self.learn(time, ages, int(events.minute[event]), int(events.cell[event]), int(events.since_boot[event]))
 
     def learn(self, time: HostTime, ages: dict[int, int], minute: int, cell: int, since_boot: int) -> None:
         """Add a crash of the past.

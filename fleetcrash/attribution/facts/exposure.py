@@ -148,6 +148,19 @@ class UpdateTime:
         first = np.searchsorted(so_far, so_far[at[last] - _PUSH_MINUTES] + _STRAYS * after[last], side="right")
         return tick - KEPT_MINUTES - _PUSH_MINUTES + first
 
+    def share_of_boots_before(self, minutes: Ints, tick: int) -> Floats:
+        """(n,) what part of the time soon after boots of hosts that had it then was before minutes of the last day.
+
+        One where they have not booted since.
+        """
+        if self.lately is None:
+            return np.ones(len(minutes))
+        everywhere = np.ones(len(self.now), bool)
+        after_boots = sum(self.lately.summed(everywhere, AGES + number) for number in range(len(BOOT_MINUTES)))
+        so_far = np.pad(np.cumsum(np.roll(after_boots, -(tick + 1))), (1, 0))  # the oldest minute first
+        before = so_far[np.clip(minutes - (tick + 1 - KEPT_MINUTES), 0, KEPT_MINUTES)]
+        return np.divide(before, so_far[-1], out=np.ones(len(minutes)), where=so_far[-1] > 0)
+
     @property
     def cells(self) -> Ints:
         """Those in which hosts ever had it."""

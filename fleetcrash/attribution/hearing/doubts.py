@@ -71,6 +71,7 @@ def is_doubtful(
     onset: int | None,
     told_by_delay: Callable[[], bool],
     is_known: bool,
+    strikes_late: bool,
 ) -> bool:
     """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
@@ -78,6 +79,7 @@ def is_doubtful(
         mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
         told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
         is_known: whether other hosts have shown that it is guilty.
+        strikes_late: whether most of what it may have done came an hour or more after its installs.
     """
     struck, cells = _struck(inquiry, update, tick, mine, trial)
     if not len(struck):
@@ -108,18 +110,27 @@ def is_doubtful(
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update
     found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news, tick), least)
     if inquiry.news.installs_told:
-        says = log_at_places(inquiry, update, tick, there, struck, found_at)
+        says = log_at_places(inquiry, update, tick, there, struck, found_at, or_alike=strikes_late)
         found_at = [one for one, most in zip(found_at, says, strict=True) if most < LOG_THOUSAND]
     return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
 
 
 def log_at_places(
-    inquiry: Inquiry, update: int, tick: int, events: Mask, struck: Ints, dimensions: Sequence[str]
+    inquiry: Inquiry,
+    update: int,
+    tick: int,
+    events: Mask,
+    struck: Ints,
+    dimensions: Sequence[str],
+    *,
+    or_alike: bool = False,
 ) -> list[float]:
     """What the hosts at the places that were struck say for an update, by each dimension: are those without it spared.
 
     Args:
         events: (events,) that may have struck them. struck: those of hosts with it, by their numbers: since the first.
+        or_alike: no more than those alike in build, agent's version or model say: of what went to one model alone,
+            hosts of others that stand there tell nothing but that they are none of these.
     Returns:
         See ``witnesses.log_within``; nothing where presence is not told: who lacks it may be offline else.
     """
@@ -128,7 +139,8 @@ def log_at_places(
     minute, known_by = inquiry.news.events.minute, inquiry.news.events.tick
     since = events & (minute >= minute[struck].min()) & (known_by <= tick)
     found = witnesses.at_their_places(inquiry.news, update, since)
-    return [witnesses.log_within(found, one) for one in dimensions]
+    most = witnesses.least_among_alike(found, inquiry.news.told_by(update)) if or_alike else np.inf
+    return [min(witnesses.log_within(found, one), most) for one in dimensions]
 
 
 def struck_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +32,8 @@ from fleetcrash.counts import MOSTLY
 
 # Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
 _LEAST_TOLD = 5
+# Of the first few struck hosts so much each is a hint that they are struck for an update.
+_LOG_HINT_AN_EVENT = 0.1
 
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
@@ -97,6 +100,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         known_from=tick - KEPT_MINUTES + 1,
         settled_from=max(tick - KEPT_MINUTES + 1, case.unsettled_until),
         strikes_late=said.strikes_late,
+        booted_before=partial(inquiry.booted_before, tick),
         ever=_ever_with(inquiry, case, trial),
         named_before=case.named_before,
     )
@@ -111,10 +115,20 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     )
     judgement = _questioned(inquiry, case, odds, judgement, said)
     dormant = _dormant(inquiry, case, odds, judgement.unweighed)
-    if dormant is not None and begun_with(rivalry, dormant.update, said) is None:
+    if dormant is None or begun_with(rivalry, dormant.update, said) is not None:
+        judgement = judgement.beside(_may_need_older(rivalry, odds)) if judgement.is_left_to_older else judgement
+    else:
         trial = dormant.beside(trial, inquiry, tick)
         judgement = judgement.put_down_to(dormant, trial.updates)
     return judgement, trial, found
+
+
+def _may_need_older(rivalry: Rivalry, odds: Odds) -> tuple[int, ...]:
+    """The likeliest updates on trial that may have begun the foremost wave, in hosts with an older one."""
+    if odds.foremost is None:
+        return ()
+    near = (row for row in odds.near.tolist() if rivalry.may_follow(row, odds.foremost))
+    return tuple(rivalry.trial.updates[list(near)].tolist())
 
 
 def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:
@@ -159,14 +173,20 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, 
 def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
     """Whether the first few hosts that are struck say a little for an update that they have had for hours.
 
-    There are not enough of them to say so by; but once no update is said to do it, one that was there is not named.
+    There are not enough of them to say so by, or so few that none is asked; but once no update is said to do it, one
+    that was there is not named.
     """
     incident, is_late = case.incident, case.minutes_open >= JUDGING_MINUTES
     if incident is None or incident.kind is Kind.NO_UPDATE or is_late or odds.foremost is None:
         return False
     struck = np.flatnonzero(_struck_by_wave(inquiry, case, odds.foremost, odds.waves))
-    said = log_by_holders(inquiry.news, to_ask(struck))
-    return max(said.values(), default=0.0) >= LOG_HINT
+    if not inquiry.news.installs_told or not inquiry.news.presence_told:
+        return False
+    asked = to_ask(struck)
+    if not len(asked):
+        return True
+    most = max(log_by_holders(inquiry.news, asked).values(), default=0.0)
+    return most >= min(LOG_HINT, _LOG_HINT_AN_EVENT * len(asked))
 
 
 def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Mask:

@@ -137,6 +137,7 @@ class Testimony:
             onset,
             told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
             is_known=update in self._case.named_elsewhere,
+            strikes_late=self.strikes_late(update),
         )
 
     def _went_to_whole_places(self, update: int) -> bool:

@@ -14,7 +14,8 @@ from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.conditions.companions import others_had
 from fleetcrash.attribution.conditions.finding import Companion
 from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
-from fleetcrash.attribution.expected.expectation import Expectation, Portion
+from fleetcrash.attribution.expected.expectation import Expectation
+from fleetcrash.attribution.expected.portion import Portion
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts import crashers
 from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES
@@ -164,7 +165,7 @@ class Inquiry:
                 np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
             ),
             log_penalty=self._charges.of(updates),
-            caution=self.expected.baseline.caution(),
+            caution=self.expected.caution(tick),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._charges.slices,
         )
@@ -201,9 +202,13 @@ class Inquiry:
             self.spots.tallies.of(self._known(tick, mine, DAY)),
             end=tick + 1,
             expected_until=expected_until,
-            caution=self.expected.baseline.caution() if caution else None,
+            caution=self.expected.caution(tick) if caution else None,
             also_from=also_from,
         )
+
+    def booted_before(self, tick: int, update: int, minutes: Ints) -> Floats:
+        """(n,) what part of the time soon after boots with an update, as known by a tick, was before minutes (n,)."""
+        return self.expected.time.by_update[update].share_of_boots_before(minutes, tick)
 
     def events_since(self, spot: int, since: int) -> Mask:
         """(events,) those in a spot from a minute on."""

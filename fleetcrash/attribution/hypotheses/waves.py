@@ -13,8 +13,9 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LEAST_EXPECTED, log_likeliest, log_raised
-from fleetcrash.attribution.expected.baseline import OUTCOMES
+from fleetcrash.attribution.expected.baseline import CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.expected.tallies import Tally
+from fleetcrash.attribution.facts.exposure import BOOT_MINUTES
 from fleetcrash.times import DAY
 
 LENGTHS = np.array([5, 15, 60, 240, DAY])
@@ -224,7 +225,12 @@ def _onsets(
         before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first_of_key, len(code))]
         seen[number] = before[until] - before[:-1, None]
     edges, spot = start + np.column_stack([minute, ends]), spots[spot]
-    mean = np.cumsum(_grown(expected_until(np.broadcast_to(spot[:, None], edges.shape), edges)), axis=2)
+    until = expected_until(np.broadcast_to(spot[:, None], edges.shape), edges).copy()
+    # A crash at a boot is of a boot within ten minutes before. Where all boot at one time, none of those that follow
+    # within these minutes would else be of the boots, and a wave from then on explain them better than any update.
+    of_boots_from = np.maximum(edges[:, 0] - BOOT_MINUTES[-1], start)
+    until[CRASH_AT_BOOT, :, 0] = expected_until(spot, of_boots_from)[CRASH_AT_BOOT]
+    mean = np.cumsum(_grown(until), axis=2)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     return _Onsets(spot, minute, seen, mean)
@@ -241,5 +247,12 @@ def _grown(until: Floats) -> Floats:
 
 
 def _stretches(seen: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """The same counts from each length to the next."""
+    """The same counts from each length to the next; those at boots not from one to the next within ten minutes."""
+    seen, mean = (_but_within_boots(counts) for counts in (seen, mean))
     return np.diff(seen, axis=2, prepend=0.0), np.diff(mean, axis=2, prepend=0.0)
+
+
+def _but_within_boots(counts: Floats) -> Floats:
+    counts = counts.copy()
+    counts[CRASH_AT_BOOT, :, : np.searchsorted(LENGTHS, BOOT_MINUTES[-1])] = 0.0
+    return counts

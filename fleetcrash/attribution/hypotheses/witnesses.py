@@ -115,9 +115,17 @@ def log_among_alike(news: News, update: int, struck: Mask, *, or_near: bool = Fa
     """
     if not struck.any() or not news.presence_told:  # who lacks it may be offline else
         return np.inf
-    found = at_their_places(news, update, struck)
+    return least_among_alike(at_their_places(news, update, struck), news.told_by(update), or_near=or_near)
+
+
+def least_among_alike(found: AtPlace, told_by: str | None, *, or_near: bool = False) -> float:
+    """The same of an answer on some events.
+
+    Args:
+        told_by: what hosts with the update are known by.
+    """
     dimensions = (*_ALIKE, "region", *PLACES) if or_near else _ALIKE
-    told = {one: int((found.dimension == one).sum()) for one in dimensions if one != news.told_by(update)}
+    told = {one: int((found.dimension == one).sum()) for one in dimensions if one != told_by}
     least = max(told.values()) * MOSTLY
     return min((log_within(found, one) for one, count in told.items() if count > least), default=np.inf)
 

@@ -23,7 +23,7 @@ from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.incidents.spell import Spell
 from fleetcrash.attribution.incidents.statement import Statement
 from fleetcrash.attribution.incidents.toll import Toll
-from fleetcrash.attribution.weighing.judgement import Judgement, Kind
+from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, Judgement, Kind
 from fleetcrash.times import tick_text
 
 
@@ -129,6 +129,14 @@ class Incident:
         return self.said.update
 
     @property
+    def likeliest(self) -> int | None:
+        """The update that is named, or that is as likely as one has to be for a name."""
+        if self.update is not None or self.judgement is None or self.trial is None:
+            return self.update
+        likely = np.flatnonzero(self.judgement.probabilities >= NAMING_PROBABILITY)
+        return int(self.trial.updates[likely[0]]) if len(likely) else None
+
+    @property
     def condition(self) -> Condition | None:
         """The condition that is given."""
         return self.said.condition
@@ -171,6 +179,14 @@ class Incident:
         """Whether it had opened before another one named anything: what did that may be behind both."""
         return other.said.named_tick is not None and self.alarm_tick < other.said.named_tick
 
+    def takes_in(self, later: Incident) -> bool:
+        """Whether what a later one is of may be more of this one.
+
+        One of a few modules goes on with what strikes in another one, but not with all that happens.
+        """
+        is_wider = self.rise is None or (later.rise is not None and later.rise.os_type == self.rise.os_type)
+        return is_wider and self.closed_tick is None and not (self.by_departures or later.by_departures)
+
     def tolls_before(self, others: Iterable[Incident]) -> dict[int, Toll]:
         """What each update had done, by its index, when the last incident that names it ended before this opened."""
         tolls = [(one.ended(self.alarm_tick), one.toll) for one in others if one.toll is not None]
@@ -197,6 +213,11 @@ class Incident:
         self.ended_tick = tick
         self.held = np.flatnonzero(self._claim) if self._claim is not None else self.held
         self.settle()
+
+    def close(self, tick: int) -> None:
+        """End it, with nothing of it left to wait for."""
+        self.end(tick)
+        self.closed_tick = tick
 
     def resume(self, tick: int, *, elsewhere: bool) -> None:
         """Go on, with what happens from an hour before on if it ended, and with whatever part of it had its own.

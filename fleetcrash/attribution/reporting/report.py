@@ -20,7 +20,7 @@ from fleetcrash.attribution.reporting.controls import controls_of
 from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of, impact_of
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
-from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, are_tied
+from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, Lack, are_tied
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
@@ -285,7 +285,9 @@ def _summary(
     if incident.kind is Kind.CANNOT_SEPARATE:
         tied = are_tied([row["probability"] for row in candidates])
         names = [row["update_id"] for row in compress(candidates, tied)]
-        others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
+        others = _one_of(_near(detector, incident, names))
+        if len(names) > 1:
+            others = "one another or from a rise of its own"
         lacks = _lacks(incident)
         why = f", because {lacks}" if lacks else ""
         return f"{rise}: cannot separate {_one_of(names) or 'an update'} from {others}{why}."
@@ -293,6 +295,15 @@ def _summary(
         "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
     )
     return f"{rise}: more than the baseline explains; {found}."
+
+
+def _near(detector: Detector, incident: Incident, names: Sequence[str]) -> list[str]:
+    """What one update is not told from: others that explain nearly as much, though none of them is as likely."""
+    judgement, suspects = incident.judgement, detector.news.suspects
+    if judgement is None or judgement.lacks is not Lack.ALONE:
+        return ["a rise of its own"]
+    near = [suspects[one].update_id for one in judgement.near]
+    return [one for one in near if one not in names] or ["a rise of its own"]
 
 
 def _one_of(names: Sequence[str]) -> str:

@@ -51,6 +51,7 @@ class Lack(StrEnum):
     IN_TIME = "what speaks for the update was told hours late"
     TOLD = "the hosts that crashed have not told whether they got the update"
     LATELY = "the update was installed too long ago for the time since then to tell"
+    TOGETHER = "hosts with all of them are struck, and one may need another"
 
 
 def are_tied(probabilities: Sequence[float] | Floats) -> Mask:
@@ -142,6 +143,16 @@ class Judgement:
         if self.update in older:
             lacks = Lack.ALONE if len(older) > 1 else Lack.BESIDE
         return replace(self.left_open(older, minutes_open, lacks), probabilities=np.zeros_like(self.probabilities))
+
+    @property
+    def is_left_to_older(self) -> bool:
+        """Whether updates of long before alone may be behind it."""
+        return self.lacks is Lack.LATELY and bool(self.unweighed)
+
+    def beside(self, others: tuple[int, ...]) -> Judgement:
+        """The same, where others may be behind it as well as those that it is left to, or with these together."""
+        together = tuple(dict.fromkeys((*self.unweighed, *others)))
+        return replace(self, unweighed=together, lacks=Lack.TOGETHER if len(together) > 1 else self.lacks)
 
     def put_down_to(self, dormant: Dormant, updates: Ints) -> Judgement:
         """The same, where a fault of long before is behind it and none of those that are on trial.

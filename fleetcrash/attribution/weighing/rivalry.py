@@ -13,7 +13,7 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.facts.exposure import AGES, BOOT_MINUTES
 from fleetcrash.attribution.hypotheses.suspects import Trial
 from fleetcrash.attribution.hypotheses.waves import LENGTHS, Waves
 from fleetcrash.counts import clearly_more
@@ -29,6 +29,7 @@ LOG_MARGIN = 3.0
 COINCIDENT_MINUTES = 2
 EXPLAINED_SHARE = 0.8
 # ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
+# Of the boots with an update so few may be before a wave that begins with them.
 _LITTLE = 0.1
 
 # Where the time since their installs tells, half will do: of the other hosts the installs may be lost.
@@ -76,6 +77,8 @@ class Rivalry:
             that nobody understands.
         strikes_late: of an update by its index, whether most of what it may have done came an hour or more after its
             installs.
+        booted_before: of an update by its index, (n,) what part of the time soon after boots with it was before minutes
+            (n,).
         ever: (U,) how many of the events happened to hosts that had each update for however long, of those that another
             incident names; zero of all others.
         named_before: the update that is named so far.
@@ -92,6 +95,7 @@ class Rivalry:
     known_from: int
     settled_from: int
     strikes_late: Callable[[int], bool]
+    booted_before: Callable[[int, Ints], Floats]
     ever: Ints
     named_before: int | None = None
 
@@ -134,6 +138,7 @@ class Rivalry:
         delayed = self._explained(row) & (after >= -COINCIDENT_MINUTES) & (after <= late)
         # One that reaches back to before, and says no more by it, is the same as a later one.
         delayed |= self._explained(row) & self._no_better_than(delayed)
+        delayed |= self._explained(row) & self._begins_with_boots(row)[:, None]
         delayed &= ~self.stands_there[self.waves.spot][:, None]
         if delayed.any() and self.fares_worse(row) and self._leaves_out_many(row):
             delayed[:] = False
@@ -208,6 +213,16 @@ class Rivalry:
         """
         explained, after = self._explained(row, share), self._after(row)[:, None]
         return explained & self._no_better_than(explained & (after >= -COINCIDENT_MINUTES) & (after <= latest))
+
+    def _begins_with_boots(self, row: int) -> Mask:
+        """(n,) the waves that begin as hosts first boot with an update that strikes at boots.
+
+        Where all are restarted at one time nobody can tell a fault that waited for it from what else began then.
+        """
+        if not self.trial.waits_for_boots(row):
+            return np.zeros(len(self.waves), bool)
+        soonest = self.waves.onset - BOOT_MINUTES[-1]  # of boots that what crashes at its beginning may be of
+        return self.booted_before(int(self.trial.updates[row]), soonest) <= _LITTLE
 
     def _leaves_out_many(self, row: int) -> bool:
         """Whether more than a few events of the foremost wave are none of an update: it takes more to acquit it."""

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from fleetcrash.arrays import Ints
-from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
+from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_likeliest
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
-from fleetcrash.attribution.facts.exposure import AGE_MINUTES
+from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hypotheses import suspects
 from fleetcrash.attribution.hypotheses.departures import AGES as LEFT_AGES
 from fleetcrash.attribution.hypotheses.suspects import Trial
@@ -39,6 +39,7 @@ _LOG_ACQUITTAL = 7.6
 _ALIKE = 0.1  # at most so many of the events are at another age ...
 _NEARLY_ALIKE = 0.2  # ... or so many, where hosts with either alone are struck: the other's install is not told
 _PAIR = 2  # twins, mostly
+_UNTOLD = 0.3  # of those that a fault strikes so many may never tell of the install
 _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
@@ -109,8 +110,9 @@ def judge(
         by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
         by_delay = named_before is None and before is not Kind.UNDETERMINED and hosts.by_delay(named) >= _LOG_BY_DELAY
     probabilities = odds.probabilities.copy()
-    if named is None and twins:
-        probabilities[twins] = probabilities[twins].mean()
+    alike = twins or ([] if contrast is None else _alike_if_all_told(odds))
+    if named is None and alike:
+        probabilities[alike] = probabilities[alike].mean()
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
     return Judgement(
@@ -160,8 +162,7 @@ def _named(
             return named_before, None  # it was told apart before, and is not now
     if contrast is None or (len(near) == 1 and not twins):
         return None, _lack_of_contrast(update, contrast)
-    is_alone = not twins and (odds.probabilities[near] >= TIED_FROM).sum() == 1
-    return None, None if is_alone else Lack.ALONE
+    return None, Lack.ALONE
 
 
 def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
@@ -179,8 +180,10 @@ def _without_name(
     hosts: Hosts,
 ) -> Kind:
     """What to say where no update is named."""
-    # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
-    is_early = minutes_open < JUDGING_MINUTES and odds.begins_with_leader
+    # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks. And of
+    # hosts that boot together those that crash do so before the others have been up for as long.
+    may_come = odds.begins_with_leader or (odds.leader is not None and odds.trial.waits_for_boots(odds.leader))
+    is_early = minutes_open < JUDGING_MINUTES and may_come
     if not is_early and (is_acquitted or odds.of_any_wave >= _enough(before is Kind.NO_UPDATE)):
         return Kind.NO_UPDATE
     leader = None if odds.leader is None else int(odds.trial.updates[odds.leader])
@@ -258,6 +261,23 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
     tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
     return tied if len(tied) > 1 else []
+
+
+def _alike_if_all_told(odds: Odds) -> list[int]:
+    """The rows of a leading update and of those that would lead, had all hosts of the best wave told of every install.
+
+    Whom a fault strikes at once, and again, may never tell of it; of what went out before it they do tell.
+    """
+    leader, foremost, trial = odds.leader, odds.foremost, odds.trial
+    if leader is None or foremost is None:
+        return []
+    struck = float(odds.waves.events.sum(0)[foremost])
+    rows, slices = np.arange(len(trial.updates)), np.argmax(trial.log_by_slice, axis=1)
+    told, expected = (of[:, rows, :AGES, slices].sum((1, 2)) for of in (trial.events, trial.expected))
+    untold = log_likeliest(np.maximum(told, struck), expected) - log_likeliest(told, expected)
+    as_likely = trial.log_evidence + untold >= trial.log_evidence[leader] + untold[leader]
+    alike = np.flatnonzero(as_likely & (told >= (1.0 - _UNTOLD) * struck))
+    return sorted({leader, *alike.tolist()}) if len(alike) > 1 or leader not in alike else []
 
 
 def _is_untold(hosts: Hosts, update: int, other: int) -> bool:

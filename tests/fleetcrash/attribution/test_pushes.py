@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.facts.exposure import BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, UpdateTime
+from fleetcrash.attribution.facts.exposure import (
+    AGES,
+    BOOT_MINUTES,
+    BOOTS,
+    KEPT_MINUTES,
+    LONG_UP,
+    WINDOWS,
+    UpdateTime,
+)
 from fleetcrash.attribution.facts.minute_counts import MinuteCounts
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
@@ -70,6 +78,21 @@ def test_pushes_are_where_one_would_find_them_minute_by_minute(seed):
             if minute <= TICK:
                 got[minute] = got.get(minute, 0) + 1
     assert time_of(got).pushes(TICK).tolist() == counted(got)
+
+
+def test_how_many_of_the_boots_with_an_update_were_before_some_minute():
+    lately = MinuteCounts(KEPT_MINUTES, (ROWS, WINDOWS))
+    booted = {TICK - 900: 1, TICK - 30: 2, TICK - 29: 6, TICK: 1}
+    for minute in range(TICK - 2000, TICK + 1):
+        now = np.zeros((ROWS, WINDOWS), np.int32)
+        now[UP, 1] = 1000  # whoever has had it for a while and did not boot
+        now[BOOTED, AGES + minute % len(BOOT_MINUTES)] = booted.get(minute, 0)
+        lately.write(minute, now)
+    time = UpdateTime(np.zeros((2, 3, BOOTS, WINDOWS)), now, lately, since_minute=0, changed_tick=TICK)
+    asked = np.array([TICK - 3000, TICK - 900, TICK - 899, TICK - 30, TICK - 29, TICK, TICK + 1])
+    assert time.share_of_boots_before(asked, TICK).tolist() == [0.0, 0.0, 0.1, 0.1, 0.3, 0.9, 1.0]
+    never = UpdateTime(np.zeros((2, 3, BOOTS, WINDOWS)), now, None, since_minute=0, changed_tick=TICK)
+    assert never.share_of_boots_before(asked, TICK).tolist() == [1.0] * len(asked)
 
 
 @pytest.mark.parametrize(

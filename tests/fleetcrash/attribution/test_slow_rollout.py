@@ -73,7 +73,7 @@ def test_it_closes_when_they_crash_as_usual(empty_lake):
 
 def test_what_hosts_with_it_did_more_than_a_day_ago_counts_as_well(empty_lake):
     """Of a day alone they say too little, where the rollout takes two."""
-    world = rollout("agent", since=-2 * DAY, within=2 * DAY, with_it=0.14, seed=9)
+    world = rollout("agent", since=-2 * DAY, within=2 * DAY, with_it=0.12, seed=9)
     (named,) = said(world, empty_lake, 2 * DAY)
     assert named.kind is Kind.UPDATE
     assert named.alarm_tick > DAY + int(at(0).timestamp()) // 60

@@ -29,9 +29,16 @@ def claim(one: Incident, *mine: int) -> None:
     one.set_claim(np.isin(np.arange(EVENTS), mine))
 
 
-def said(one: Incident, *others: Incident, crashed: int, candidates: dict[str, float] | None = None) -> str:
+def said(
+    one: Incident,
+    *others: Incident,
+    crashed: int,
+    candidates: dict[str, float] | None = None,
+    updates: tuple[str, ...] = (),
+) -> str:
+    suspects = [SimpleNamespace(update_id=name) for name in updates]
     detector: Any = SimpleNamespace(
-        news=SimpleNamespace(events=SimpleNamespace(minute=np.full(EVENTS, ALARM)), suspects=()),
+        news=SimpleNamespace(events=SimpleNamespace(minute=np.full(EVENTS, ALARM)), suspects=suspects),
         incidents=[one, *others],
         spots=SimpleNamespace(describe=lambda _: "region a"),
     )
@@ -55,6 +62,19 @@ def test_what_another_incident_took_over_is_said_to_be_its():
     assert said(one, other, crashed=0) == (
         "Alarm 08:20 UTC: what raised it is part of inc-19700101t1000 by what is known now."
     )
+
+
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        (Lack.ALONE, f"cannot separate bad from other, because {Lack.ALONE}."),
+        (Lack.BESIDE, f"cannot separate bad from a rise of its own, because {Lack.BESIDE}."),
+    ],
+)
+def test_an_update_that_another_one_explains_nearly_as_much_as_is_not_told_from_that(lacks, told):
+    one = incident(ALARM, *range(EVENTS))
+    one.judgement = Judgement(Kind.CANNOT_SEPARATE, None, np.array([0.0, 0.99]), None, 5.0, (0, 1), lacks=lacks)
+    assert said(one, crashed=14, candidates={"bad": 0.99}, updates=("other", "bad")).endswith(told)
 
 
 def test_what_goes_on_beside_another_incident_is_its_own():

@@ -13,7 +13,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.expected.hazard import InstallHazard
-from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.facts.exposure import AGES, BOOTS
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.reporting.report import document
 from fleetcrash.store import Engine
@@ -188,8 +188,8 @@ def test_what_follows_installs_is_learned_from_those_that_were_told_by_then(empt
         for minute in (now, told_late + 100):
             with Engine(lake, as_of=at(minute)) as engine:
                 detector = Detector(read_news(engine))
-            for tick in range(detector.news.first_tick, int(at(now).timestamp()) // 60 + 1):
-                detector.tick(tick)
+                for tick in range(detector.news.first_tick, int(at(now).timestamp()) // 60 + 1):
+                    detector.tick(tick)
             ratios.append(detector._inquiry.expected.hazard.ratios().tolist())
     assert ratios[0] == ratios[1]
 
@@ -207,3 +207,22 @@ def test_hosts_of_which_nobody_says_whether_they_are_always_on_count_at_their_si
         detector = Detector(news)
         for tick in range(news.first_tick, news.last_tick + 1):
             detector.tick(tick)
+
+
+def test_boots_are_counted_at_a_place_to_the_minute(empty_lake: Path) -> None:
+    """All that boot there may do so at one time, and what crashes then is held against these boots."""
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "site": "s"} for n in range(3)],
+        "session": [
+            {"host_id": "h0", "online_from": at(3), "online_until": None},
+            {"host_id": "h1", "online_from": at(3), "online_until": None},
+            {"host_id": "h2", "online_from": at(4), "online_until": None},
+        ],
+        "crash": [crash_of(1, 90)],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        places = read_news(engine).places
+    start = int(at(0).timestamp()) // 60
+    at_boot = places.stratum % BOOTS == 0
+    changes = zip((places.minute[at_boot] - start).tolist(), places.change[at_boot].tolist(), strict=True)
+    assert sorted(changes) == [(3, 2), (4, 1), (13, -2), (14, -1)]

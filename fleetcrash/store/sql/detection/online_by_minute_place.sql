@@ -1,6 +1,7 @@
 -- Change in the number of hosts at risk, one row per minute, place (the number of a group, site or customer), OS, always on
 -- and time since boot.
--- To ten minutes, rounded up: there are thousands of places, and their rates are watched over hours.
+-- To ten minutes, rounded up: there are thousands of places, and their rates are watched over hours. But the first ten
+-- minutes after a boot are counted to the minute, in which a place where all boot at one time may crash.
 -- $after_tick: minutes up to it are left out. Reads the kept tables at_risk, host_cell, cells and numbered_places.
 WITH standing AS (
   SELECT
@@ -15,6 +16,7 @@ WITH standing AS (
 placed AS (
   SELECT
     at_risk.from_us, at_risk.until_us, at_risk.cell, at_risk.since_boot,
+    CASE WHEN at_risk.since_boot = 0 THEN 1 ELSE 10 END AS step,
     standing.group_place, standing.site_place, standing.customer_place
   FROM at_risk
   JOIN standing
@@ -22,12 +24,12 @@ placed AS (
 ),
 changed AS (
   SELECT
-    CAST((from_us + 599999999) // 600000000 * 10 AS INTEGER) AS at_minute, cell, since_boot,
+    CAST((from_us + 60000000 * step - 1) // (60000000 * step) * step AS INTEGER) AS at_minute, cell, since_boot,
     group_place, site_place, customer_place, 1 AS change
   FROM placed
   UNION ALL
   SELECT
-    CAST((until_us + 599999999) // 600000000 * 10 AS INTEGER), cell, since_boot,
+    CAST((until_us + 60000000 * step - 1) // (60000000 * step) * step AS INTEGER), cell, since_boot,
     group_place, site_place, customer_place, -1
   FROM placed WHERE until_us IS NOT NULL
 ),

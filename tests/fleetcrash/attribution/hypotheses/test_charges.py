@@ -26,7 +26,7 @@ def fleet(installs: list[tuple[float, float]]) -> World:
         "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "eu"} for n in range(HOSTS)],
         "session": [{"host_id": f"h{n}", "online_from": at(-2 * DAY)} for n in range(HOSTS)],
         "crash": [
-            *(crash_of(n, -DAY + (n - 300) * 14) for n in range(300, HOSTS, 6)),
+            *(crash_of(n, -DAY + (n - 300) * 14) for n in range(300, HOSTS, 3)),
             *(crash_of(n * 10, 45 + n * 3) for n in range(7)),
             crash_of(298, TOLD - 9),
             crash_of(299, TOLD + 10),

@@ -54,6 +54,7 @@ def weigh(
         "known_from": 0,
         "settled_from": 0,
         "strikes_late": lambda _: False,
+        "booted_before": lambda _, minutes: np.ones(len(minutes)),
         "ever": np.zeros(len(trial.updates), np.int64),
     }
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
@@ -374,6 +375,31 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.UPDATE, named)
+
+
+@pytest.mark.parametrize(("told", "is_alike"), [(1.0, False), (0.8, True), (0.6, False)])
+def test_in_a_tie_an_update_that_would_lead_had_all_the_struck_told_of_it_is_as_likely_as_the_leader(told, is_alike):
+    """Of what went out before the fault they tell all; who crashes at once may never tell of the guilty one."""
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 2, 0] = EVENTS * told, EVENTS
+    evidence = np.array([160.0, 200.0])
+    expected = events * np.array([0.05, 0.1])[:, None, None]
+    trial = Trial(np.array([UPDATE, OTHER]), events, expected, evidence, evidence, evidence[:, None])
+    counted = np.zeros((OUTCOMES, 1, SHAPES))
+    counted[CRASH] = EVENTS
+    contrast = {UPDATE: 0.0, OTHER: 0.0}.__getitem__
+    odds = weigh(
+        trial,
+        Waves(np.array([0]), np.array([RELEASED]), np.full((1, SHAPES), 199.0), counted, counted / 10),
+        pushed=lambda _: np.array([RELEASED]),
+        spot_log_weight=np.zeros(1),
+        stands_there=np.array([False]),
+        of_strata=np.array([False]),
+        contrast=contrast,
+    )
+    found = judge(odds, minutes_open=JUDGING_MINUTES, before=Kind.UNDETERMINED, named_before=None, contrast=contrast)
+    assert (found.kind, found.update) == (Kind.CANNOT_SEPARATE, None)
+    assert found.probabilities == pytest.approx([0.5, 0.5] if is_alike else [0.0, 1.0], abs=0.05)
 
 
 def _beside_a_known_fault(
@@ -704,8 +730,8 @@ def test_of_an_update_that_is_not_named_it_is_said_what_that_would_take(how, lac
 
 @pytest.mark.parametrize(
     ("contrast", "lead", "lacks"),
-    [(0.0, 2.0, Lack.ALONE), (0.0, 4.0, None), (None, 2.0, Lack.INSTALLS)],
-    ids=["hosts with one alone", "hardly likely, and not in the list", "installs"],
+    [(0.0, 2.0, Lack.ALONE), (0.0, 4.0, Lack.ALONE), (None, 2.0, Lack.INSTALLS)],
+    ids=["hosts with one alone", "hardly as likely", "installs"],
 )
 def test_of_two_that_the_same_hosts_have_too_few_have_only_one(contrast, lead, lacks):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
@@ -1099,6 +1125,7 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         known_from=0,
         settled_from=0,
         strikes_late=lambda _: False,
+        booted_before=lambda _, minutes: np.ones(len(minutes)),
         ever=np.zeros(1, np.int64),
     )
     assert rivalry.log_of_place(0) == more
