@@ -183,6 +183,8 @@ def _better_told(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Host
     best = max(told, key=lambda row: told[row], default=None)
     if best is None or hosts.by_delay(int(rivalry.trial.updates[best])) < LOG_BY_DELAY:
         return None
+    if best != leader and hosts.by_delay(int(rivalry.trial.updates[leader])) >= LOG_BY_DELAY:
+        return None  # it may need the other one
     outdone = [row for row in many.tolist() if of_hosts[row] + log_updates[row] < told[best] - LOG_THOUSAND]
     without = log_updates.copy()
     without[outdone] = -np.inf

@@ -1181,8 +1181,16 @@ DELAY = {UPDATE: 30.0, OTHER: 0.0}.__getitem__
         (8.0, (47.0, 46.0), DELAY, OTHER),
         (8.0, (19.0, -0.4), DELAY, OTHER),
         (8.0, (47.0, -0.4), lambda _: 0.0, OTHER),
+        (8.0, (47.0, -0.4), lambda _: 30.0, OTHER),
     ],
-    ids=["far more", "hardly more than the evidence", "of both", "too little for so many events", "not by the delay"],
+    ids=[
+        "far more",
+        "hardly more than the evidence",
+        "of both",
+        "too little for so many events",
+        "not by the delay",
+        "both by the delay, so that the other one may need it",
+    ],
 )
 def test_what_hosts_say_far_more_for_is_named_before_what_everybody_got_shortly_before(
     leads_by, contrasts, by_delay, named
