@@ -29,6 +29,7 @@ _LENGTHS = (240, DAY)  # minutes in which there may be more
 # From here on crashes of another module are held to have moved into this one: twenty to one, for that is common.
 _LOG_MOVED = 3.0
 _LEFT_BEHIND = 0.1  # of them stay with hosts that have the old file still
+_MOVED = 1 / 3  # of what is more, at least; the rest may come by chance
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ class ModuleRises:
         fewer = np.maximum(expected - more, _LEFT_BEHIND * expected)
         has_fewer = seen * np.log(fewer / expected) + expected - fewer >= _LOG_MOVED
         is_all = log_likeliest(seen + seen[of_it].sum(), expected + expected[of_it].sum()) < LOG_THRESHOLD
-        return bool((modules.of_system(rise.os_type) & has_fewer & is_all).any())
+        are_enough = expected >= _MOVED * more
+        return bool((modules.of_system(rise.os_type) & has_fewer & are_enough & is_all).any())
 
     def _log_excess(self, rise: ModuleRise, tick: int, minute: Ints) -> float:
         """How much some crashes say against the baseline at the likeliest rate, in the whole fleet, of the last hours.
