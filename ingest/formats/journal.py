@@ -83,7 +83,7 @@ class Entries:
             self._know(death.host, at_us)
         elif (
             entry.get("_TRANSPORT", entry.get("SYSLOG_IDENTIFIER")) == "kernel"
-        ):  # the latter where it was not asked for
+        ):  # journalctl tells what it is asked for
             self._kernel_us = at_us
             clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
             for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:

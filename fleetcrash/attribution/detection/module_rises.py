@@ -152,11 +152,11 @@ class ModuleRises:
         """
         expected = self._inquiry.expected
         portion = expected.portion(rise.os_type, rise.share).of_spots[:, 0]
-        crashes = [CRASH, CRASH_AT_BOOT]
+        caution, crashes = expected.caution(tick), [CRASH, CRASH_AT_BOOT]
         said = []
         for minutes in _LENGTHS:
             of_fleet = expected.of_slices_since(tick - minutes + 1)[:, 0] * portion
-            mean = max(float((of_fleet[crashes] * expected.baseline.caution()[crashes]).sum()), 1e-9)
+            mean = max(float((of_fleet[crashes] * caution[crashes]).sum()), 1e-9)
             seen = int((minute > tick - minutes).sum())
             said.append(seen * float(np.log(seen / mean)) - (seen - mean) if seen > mean else 0.0)
         return max(said) - float(np.log(len(_LENGTHS)))

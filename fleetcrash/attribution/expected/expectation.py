@@ -185,12 +185,10 @@ class Expectation:
         Args:
             tick: the last one taken in.
         """
-        caution = self.baseline.caution()
-        per_minute, so_far = (
-            float(self.since(0, tick - minutes + 1)[CRASH_AT_BOOT]) for minutes in (1, BOOT_MINUTES[-1])
-        )
+        caution, most = self.baseline.caution(), BOOT_MINUTES[-1]
+        per_minute, so_far = (float(self.since(0, tick - minutes + 1)[CRASH_AT_BOOT]) for minutes in (1, most))
         if so_far > 0.0:
-            caution[CRASH_AT_BOOT] *= max(BOOT_MINUTES[-1] * per_minute / so_far, 1.0)
+            caution[CRASH_AT_BOOT] *= max(most * per_minute / so_far, 1.0)
         return caution
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:

@@ -115,11 +115,11 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     )
     judgement = _questioned(inquiry, case, odds, judgement, said)
     dormant = _dormant(inquiry, case, odds, judgement.unweighed)
-    if dormant is None or begun_with(rivalry, dormant.update, said) is not None:
-        judgement = judgement.beside(_may_need_older(rivalry, odds)) if judgement.is_left_to_older else judgement
-    else:
+    if dormant is not None and begun_with(rivalry, dormant.update, said) is None:
         trial = dormant.beside(trial, inquiry, tick)
         judgement = judgement.put_down_to(dormant, trial.updates)
+    elif judgement.is_left_to_older:
+        judgement = judgement.beside(_may_need_older(rivalry, odds))
     return judgement, trial, found
 
 
@@ -127,8 +127,8 @@ def _may_need_older(rivalry: Rivalry, odds: Odds) -> tuple[int, ...]:
     """The likeliest updates on trial that may have begun the foremost wave, in hosts with an older one."""
     if odds.foremost is None:
         return ()
-    near = (row for row in odds.near.tolist() if rivalry.may_follow(row, odds.foremost))
-    return tuple(rivalry.trial.updates[list(near)].tolist())
+    near = [row for row in odds.near.tolist() if rivalry.may_follow(row, odds.foremost)]
+    return tuple(rivalry.trial.updates[near].tolist())
 
 
 def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:

@@ -147,7 +147,7 @@ def find_waves(
     others = present & ~busiest & (ceiling >= least)
     if others.any():
         found = found.beside(onsets_at(others)).most_promising()
-    by_stretch = log_raised(*_stretches(found.seen, found.mean)).sum((0, 2))
+    by_stretch = log_raised(_stretches(found.seen), _stretches(found.mean)).sum((0, 2))
     return Waves(
         found.spot,
         start + found.minute,
@@ -177,7 +177,7 @@ class _Onsets:
     def bound(self) -> Floats:
         """(n,) an upper bound on what each may say, quickly."""
         of_lengths = log_likeliest(self.seen, self.mean).sum(0).max(1)
-        of_stretches = log_likeliest(*_stretches(self.seen, self.mean)).sum((0, 2))
+        of_stretches = log_likeliest(_stretches(self.seen), _stretches(self.mean)).sum((0, 2))
         return np.maximum(of_lengths, of_stretches)
 
     def most_promising(self) -> _Onsets:
@@ -246,13 +246,8 @@ def _grown(until: Floats) -> Floats:
     return np.where(growth > _ROUNDING * until[..., 1:], growth, 0.0)
 
 
-def _stretches(seen: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """The same counts from each length to the next; those at boots not from one to the next within ten minutes."""
-    seen, mean = (_but_within_boots(counts) for counts in (seen, mean))
-    return np.diff(seen, axis=2, prepend=0.0), np.diff(mean, axis=2, prepend=0.0)
-
-
-def _but_within_boots(counts: Floats) -> Floats:
-    counts = counts.copy()
-    counts[CRASH_AT_BOOT, :, : np.searchsorted(LENGTHS, BOOT_MINUTES[-1])] = 0.0
-    return counts
+def _stretches(counts: Floats) -> Floats:
+    """(OUTCOMES, n, LENGTHS) counts from each length to the next; those at boots not apart within ten minutes."""
+    so_far = counts.copy()
+    so_far[CRASH_AT_BOOT, :, : np.searchsorted(LENGTHS, BOOT_MINUTES[-1])] = 0.0
+    return np.diff(so_far, axis=2, prepend=0.0)

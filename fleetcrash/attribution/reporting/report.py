@@ -285,9 +285,10 @@ def _summary(
     if incident.kind is Kind.CANNOT_SEPARATE:
         tied = are_tied([row["probability"] for row in candidates])
         names = [row["update_id"] for row in compress(candidates, tied)]
-        others = _one_of(_near(detector, incident, names))
         if len(names) > 1:
             others = "one another or from a rise of its own"
+        else:
+            others = _one_of(_near(detector, incident, names))
         lacks = _lacks(incident)
         why = f", because {lacks}" if lacks else ""
         return f"{rise}: cannot separate {_one_of(names) or 'an update'} from {others}{why}."

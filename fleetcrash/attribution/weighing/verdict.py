@@ -110,8 +110,7 @@ def judge(
         by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
         by_delay = named_before is None and before is not Kind.UNDETERMINED and hosts.by_delay(named) >= _LOG_BY_DELAY
     probabilities = odds.probabilities.copy()
-    alike = twins or ([] if contrast is None else _alike_if_all_told(odds))
-    if named is None and alike:
+    if named is None and contrast is not None and (alike := twins or _alike_if_all_told(odds)):
         probabilities[alike] = probabilities[alike].mean()
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
@@ -277,7 +276,7 @@ def _alike_if_all_told(odds: Odds) -> list[int]:
     untold = log_likeliest(np.maximum(told, struck), expected) - log_likeliest(told, expected)
     as_likely = trial.log_evidence + untold >= trial.log_evidence[leader] + untold[leader]
     alike = np.flatnonzero(as_likely & (told >= (1.0 - _UNTOLD) * struck))
-    return sorted({leader, *alike.tolist()}) if len(alike) > 1 or leader not in alike else []
+    return sorted({leader, *alike.tolist()})
 
 
 def _is_untold(hosts: Hosts, update: int, other: int) -> bool:
