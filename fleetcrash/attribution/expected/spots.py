@@ -36,6 +36,7 @@ class Spots:
 
     Attributes:
         slices: the slices, which are the first spots.
+        are_regions: (spots,) whether a spot is a region.
         stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
         at_place: (events, 3) the spot of each event's group, site and customer, -1 where that is not told.
     """
@@ -47,9 +48,9 @@ class Spots:
         self._names = news.places.names
         dimensions, self._dimension = np.unique([name for name, _ in self._names], return_inverse=True)
         self._dimensions = len(dimensions)
-        self.stands_there: Mask = np.array(
-            [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
-        )
+        regions = [part.key == "region" for part in self.slices.slices]
+        self.are_regions: Mask = np.array(regions + [False] * len(self._names))
+        self.stands_there: Mask = np.array(regions + [True] * len(self._names))
         self._stratum = news.strata
         self._of_cell = self._slices_of_cells()
         self.at_place = self._find_places()

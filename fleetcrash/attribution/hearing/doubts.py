@@ -62,6 +62,26 @@ def waiting_for_boots_of(
     return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
 
 
+def only_made_boot(
+    inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial, contrast: Callable[[int], float]
+) -> bool:
+    """Whether an update made hosts boot, and they crash at that as they always do at boots, if more often.
+
+    What a fault brings are crashes of its own. How often hosts crash as they boot depends on what made them, and of
+    boots like these few are known; unless those that boot without it are clearly spared.
+
+    Args:
+        mine: (events,) the events. trial: of them. contrast: see ``rivalry.Contrast``.
+    """
+    if inquiry.news.suspects[update].kind not in _BRINGING_BOOTS or contrast(update) >= LOG_THOUSAND:
+        return False
+    events, at_boot = inquiry.news.events, np.zeros(len(mine), bool)
+    struck, _ = _struck(inquiry, update, tick, mine, trial)
+    at_boot[struck] = events.outcome[struck] == CRASH_AT_BOOT
+    before = (events.tick <= tick) & (events.minute < int(inquiry.pushed(update)[0]))
+    return bool(at_boot.sum() > MOSTLY * len(struck)) and inquiry.modules.are_as_ever(at_boot, before)
+
+
 def is_doubtful(
     inquiry: Inquiry,
     tick: int,

@@ -26,7 +26,14 @@ from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.attribution.weighing.odds import LOG_LATENT, begun_with, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
-from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
+from fleetcrash.attribution.weighing.rivalry import (
+    EXPLAINED_SHARE,
+    LOG_HINT,
+    LOG_MARGIN,
+    LOG_NO_CONTRAST,
+    Rivalry,
+    strongest,
+)
 from fleetcrash.attribution.weighing.verdict import LOG_PER_LATE_BOOT, judge
 from fleetcrash.counts import MOSTLY
 
@@ -88,12 +95,16 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     also_from = None if likeliest is None else int(said.pushed(likeliest)[-1])
     found = inquiry.waves(tick, case.events, caution=False, also_from=also_from, portion=portion)
     contrast = said.of_hosts if inquiry.news.installs_told else None
+    of_waves = found.weighed(inquiry.spots.log_weights(tick)[0])
+    foremost = strongest(of_waves)
+    struck = case.events if foremost is None else _struck_by_wave(inquiry, case, foremost, found)
     rivalry = Rivalry(
         trial,
         found,
-        of_waves=found.weighed(inquiry.spots.log_weights(tick)[0]),
+        of_waves=of_waves,
         pushed=said.pushed,
         stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
+        stands_apart=inquiry.stands_apart(tick, struck),
         of_strata=inquiry.spots.of_strata(tick) & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=inquiry.spots.of_rollout,
@@ -149,6 +160,8 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, 
     if named is not None and named != case.named_before:
         if backlog.may_be_behind(inquiry, tick, case.events, named):
             judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
+        elif doubts.only_made_boot(inquiry, named, tick, case.events, odds.trial, said.of_hosts):
+            judgement = judgement.taken_back(case.minutes_open, Lack.AS_EVER)
         elif restarting := patches_behind(inquiry, tick, case.events, named):
             judgement = judgement.left_open(restarting, case.minutes_open)
         elif odds.foremost is not None and said.strikes_late(named):

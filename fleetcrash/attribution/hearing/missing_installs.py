@@ -27,6 +27,8 @@ _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not
 _TELL = 3  # so many hosts: of an OS patch, that servers do so at once and not at the boot that it makes, or whose it is
 # Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
 _MANY = 0.25
+# Of the hosts online at least so many tell of what was sent to all in the last day, if installs are told at all.
+_TOLD_BY_ALL = 0.9
 
 
 def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
@@ -39,9 +41,9 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         Their indices; an empty tuple for a wave where hosts stand, such as a region: those that lose their power do not
             tell of anything.
     """
-    if inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0))[spot]:
-        return ()
     struck = inquiry.struck_by_wave(mine, spot, onset, tick)
+    if inquiry.stands_apart(tick, struck)[spot]:
+        return ()
     cells = inquiry.spots.cells_of(spot)
     if struck.sum() < _LEAST_STRUCK:
         return ()
@@ -65,7 +67,9 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
             continue
         lack_it = int((struck & ~with_it).sum())
         some, most = (share * struck.sum() for share in (_HARDLY_ANY, 1.0 - _HARDLY_ANY))
-        if lack_it <= some:
+        if lack_it <= MOSTLY * struck.sum() and _are_lost(inquiry, update, cells, struck & ~with_it, struck):
+            may_be_it = True
+        elif lack_it <= some:
             may_be_it = _are_told_late(inquiry, tick, update, cells)
         else:
             spared = 0.0 if is_early else inquiry.expected.time.online[cells].sum() - lack_it
@@ -188,6 +192,20 @@ def _are_told_late(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> boo
     online, with_it = time.online[cells].sum(), _with_it(inquiry, update)[cells].sum()
     untold = time.share_told_later(tick - inquiry.released(update)) * online
     return bool(with_it >= _NEARLY_ALL * online and untold >= _MANY * (online - with_it))
+
+
+def _are_lost(inquiry: Inquiry, update: int, cells: Mask, lack_it: Mask, struck: Mask) -> bool:
+    """Whether of the hosts of some cells as few tell of an update as of any other of the day: installs are lost.
+
+    Args:
+        lack_it, struck: (events,) those of hosts that do not tell of it, of those that are struck.
+    """
+    time = inquiry.expected.time
+    online = max(float(time.online[cells].sum()), 1.0)
+    told = {one: float(had.hosts()[cells].sum()) / online for one, had in time.by_update.items() if not had.is_idle}
+    own = told.pop(update, 0.0)
+    are_others_told = max(told.values(), default=1.0) >= _TOLD_BY_ALL
+    return not are_others_told and not clearly_more(lack_it.sum(), (1.0 - own) * struck.sum())
 
 
 def _are_awaited(inquiry: Inquiry, tick: int, struck: Mask) -> bool:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetcrash.arrays import Ints, Mask
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_likeliest
 from fleetcrash.attribution.facts.news import News
+from fleetcrash.counts import MOSTLY
+
+_HARDLY_EVER = 0.02  # of as many as crash there now
+_LEAST_TOLD, _LEAST_USUAL = 5, 20  # crashes that tell their module
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,32 @@ class Modules:
         """(modules,) how many of some events (events,) are crashes in each."""
         told = self.of_event[events]
         return np.bincount(told[told >= 0], minlength=len(self.names))
+
+    def are_in_new(self, struck: Mask, before: Mask) -> bool:
+        """Whether most of some events are crashes in one module, in which hosts hardly ever crashed before.
+
+        Args:
+            struck, before: (events,) those, and what else was known when they began.
+        """
+        counts = self.count(struck)
+        most = int(counts.max(initial=0))
+        if most <= MOSTLY * struck.sum():
+            return False
+        return bool(self.count(before)[np.argmax(counts)] <= _HARDLY_EVER * most)
+
+    def are_as_ever(self, struck: Mask, before: Mask) -> bool:
+        """Whether some events are crashes in the modules that hosts crash in anyway, in none of them clearly more.
+
+        Of the handful that tell no module, and before it is known which ones they are, nothing is said.
+
+        Args:
+            struck, before: (events,) those, and the crashes of before.
+        """
+        counts, usual = self.count(struck), self.count(before)
+        if counts.sum() < _LEAST_TOLD or usual.sum() < _LEAST_USUAL:
+            return False
+        expected = self.in_all(counts) * (usual + 1.0) / (self.in_all(usual) + 1.0)
+        return bool(log_likeliest(counts.astype(float), expected).max() < LOG_THOUSAND + np.log((counts > 0).sum()))
 
     def of_system(self, system: str) -> Mask:
         """(modules,) those of an operating system."""

@@ -70,3 +70,56 @@ def test_the_crashes_of_a_rise_are_those_in_its_module(modules, name, system, cr
 def test_what_all_modules_of_a_system_have_is_told_for_each_of_them(modules):
     assert modules.of_system("windows").tolist() == [True, True, False]
     assert modules.in_all(np.array([2, 5, 1])).tolist() == [7, 7, 1]
+
+
+def struck(numbers: dict[int, int], size: int) -> Modules:
+    """Modules whose crashes are so many by the number of each, one after the other; -1: of none."""
+    found = Modules.__new__(Modules)
+    found.of_event = np.repeat(np.array(list(numbers), np.int64), np.array(list(numbers.values()), np.int64))
+    found.names = tuple((f"m{number}.sys", "windows") for number in range(size))
+    found._systems = np.array(["windows"] * size, dtype=object)
+    return found
+
+
+def split(before: dict[int, int], after: dict[int, int]) -> tuple[Modules, np.ndarray, np.ndarray]:
+    """Modules, the events that came after, and those of before."""
+    modules = struck(before, 9)
+    modules.of_event = np.concatenate([modules.of_event, struck(after, 9).of_event])
+    is_after = np.arange(len(modules.of_event)) >= sum(before.values())
+    return modules, is_after, ~is_after
+
+
+USUAL = dict.fromkeys(range(8), 10)
+
+
+@pytest.mark.parametrize(
+    ("after", "is_new"),
+    [
+        ({8: 30}, True),
+        ({8: 30, -1: 25}, True),
+        ({8: 30, -1: 30}, False),  # half of it falls silent, or tells no module
+        ({8: 30, 0: 5, 1: 5}, True),
+        ({0: 30}, False),  # hosts crash in that every day
+        (dict.fromkeys(range(6), 5), False),
+        ({}, False),
+    ],
+)
+def test_a_rise_is_in_a_module_that_is_new_if_most_of_it_is_and_hardly_a_host_crashed_there_before(after, is_new):
+    assert split(USUAL, after)[0].are_in_new(*split(USUAL, after)[1:]) is is_new
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "as_ever"),
+    [
+        (USUAL, dict.fromkeys(range(8), 3), True),
+        (USUAL, {0: 6, 1: 5, 2: 4, 3: 2}, True),
+        (USUAL, {0: 20, 1: 3}, False),  # too many in one of them
+        (USUAL, {8: 5}, False),
+        (USUAL, {0: 2, 1: 1, 2: 1}, False),  # too few to tell
+        (USUAL, {0: 2, 1: 1, 2: 1, -1: 20}, False),
+        ({0: 10, 1: 5}, {0: 4, 1: 3}, False),  # too little is known of before
+    ],
+)
+def test_hosts_crash_as_ever_if_in_no_module_clearly_more_do_than_before(before, after, as_ever):
+    modules, is_after, is_before = split(before, after)
+    assert modules.are_as_ever(is_after, is_before) is as_ever
