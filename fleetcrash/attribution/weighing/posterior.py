@@ -39,7 +39,7 @@ class Odds:
             these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
         foremost: row and shape of the wave that explains most, whoever may have begun it.
-        log_of_place: of an update by its index, see ``Rivalry``.
+        log_of_place, pushed: of an update by its index, see ``Rivalry``.
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
         is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
@@ -59,6 +59,7 @@ class Odds:
     begins_with_leader: bool
     foremost: tuple[int, int] | None
     log_of_place: Callable[[int], float]
+    pushed: Callable[[int], Ints]
     is_known: bool = False
     goes_on: bool = False
     is_latent: bool = False
@@ -137,6 +138,7 @@ def posterior(rivalry: Rivalry, leader: int | None, log_updates: Floats, log_wav
         begins_with_leader=leader is not None and rivalry.begins_soon_after(leader, log_waves),
         foremost=rivalry.foremost,
         log_of_place=rivalry.log_of_place,
+        pushed=rivalry.pushed,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fleetcrash.arrays import Ints
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_likeliest
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
@@ -29,7 +29,7 @@ from fleetcrash.attribution.weighing.judgement import (
     Lack,
 )
 from fleetcrash.attribution.weighing.posterior import Odds
-from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
+from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.counts import MOSTLY, upper_tail
 
 # The events must prefer the best wave to an update two thousand to one to acquit it: the wave was chosen from as many
@@ -236,7 +236,8 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
 def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
-    They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
+    They are installed seconds apart, and which host was struck at which second says little: of those that were pushed
+    within two minutes, half of the hosts may seem to be struck at another age. Nor do the few struck hosts
     that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
     More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
     """
@@ -253,13 +254,22 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
     update = int(trial.updates[leader])
-    alike = np.flatnonzero((unlike <= _NEARLY_ALIKE * struck) & by_age.any(1)).tolist()
+    together = _together(odds, update)
+    alike = np.flatnonzero((unlike <= np.where(together, struck, _NEARLY_ALIKE * struck)) & by_age.any(1)).tolist()
     close = [
-        row for row in alike if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
+        row
+        for row in alike
+        if together[row] or unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
     ]
     says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
     tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
     return tied if len(tied) > 1 else []
+
+
+def _together(odds: Odds, update: int) -> Mask:
+    """(U,) the updates that were first pushed within two minutes of one."""
+    first = np.array([int(odds.pushed(one)[0]) for one in odds.trial.updates.tolist()])
+    return np.abs(first - int(odds.pushed(update)[0])) <= COINCIDENT_MINUTES
 
 
 def _alike_if_all_told(odds: Odds) -> list[int]:

@@ -390,3 +390,23 @@ def test_whom_a_second_fault_strikes_is_told_of_the_hosts_of_the_first_as_well(
         found = incidents(lake, as_of=at(second_at + 60))["incidents"]
     told = {one["update_id"]: one["condition"] for one in found}
     assert told == {"u": {}, "v": {} if len(systems) > 1 else {"os_type": "linux"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 4, 6, 8])
+def test_of_two_that_the_same_hosts_got_within_seconds_neither_is_named(empty_lake, early, seed):
+    """The few crashes there are first may all seem to be of the younger one's first minutes."""
+    random = Random(seed)
+    updates = [{"update_id": one, "kind": "content", "channel": one, "released_at": at(PUSHED_AT)} for one in "uv"]
+    installs, crashes = [], []
+    for number in WITH_IT[::3]:
+        got = PUSHED_AT + random.uniform(0, 20)
+        for update, after in (("u", 0.0), ("v", random.uniform(1, 15) / 60)):
+            installs.append({"host_id": f"h{number}", "update_id": update, "applied_at": at(got + after)})
+        if random.random() < 0.15:
+            crashes.append(crash_of(number, got + random.lognormvariate(0.4, 0.4)))
+    world = _fleet(update=updates, install=installs, crash=[*early, *crashes])
+    with lake_of(world, empty_lake) as lake:
+        found = incidents(lake, as_of=at(PUSHED_AT + 90))["incidents"]
+    assert {turn["update_id"] for one in found for turn in one["history"]} == {None}
+    assert {candidate["update_id"] for candidate in found[0]["candidates"]} == {"u", "v"}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.expected.baseline import DARK
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
-from tests.fleetcrash.worlds import at
+from tests.fleetcrash.worlds import at, crash_of
 
 # Each host goes down at minute 100: since when it was up, when it is back (None: no presence is told of it), when its
 # crash is said to have been and was heard of, and where exposure to updates is judged.
@@ -88,3 +92,25 @@ def _tell(lake: Lake) -> None:
 def _minute(moment: datetime) -> int:
     """A minute is named by its end."""
     return -(-int(moment.timestamp()) // 60)
+
+
+@pytest.mark.parametrize(
+    ("told_by", "got", "left"),
+    [("beats", 102, 102), ("beats", 112, 112), ("beats", 113, 100), ("session", 102, 100), ("beats", None, 100)],
+)
+def test_a_server_that_tells_of_an_install_after_its_last_beat_was_there_until_then(lake, told_by, got, left):
+    """The session ends at the last beat, 750 seconds before it is missed: what silenced it may be just that install."""
+    append_rows(lake, "host", [{"host_id": "h0", "os_type": "linux", "always_on": True}])
+    append_rows(lake, "crash", [crash_of(1, 5)])
+    if told_by == "beats":
+        beats = range(0, 101, 5)
+        append_rows(lake, "heartbeat", [{"host_id": "h0", "at": at(minute)} for minute in beats])
+    else:
+        append_rows(lake, "session", [{"host_id": "h0", "online_from": at(0), "online_until": at(100)}])
+    if got is not None:
+        append_rows(lake, "install", [{"host_id": "h0", "update_id": "u", "applied_at": at(got)}])
+    append_rows(lake, "heartbeat", [{"host_id": "steady", "at": at(minute)} for minute in range(0, 301, 5)])
+    with Engine(lake, as_of=at(300)) as engine:
+        events = read_news(engine).events
+    dark = np.flatnonzero(events.outcome == DARK)
+    assert (events.minute[dark] - _minute(at(0))).tolist() == [left]

@@ -15,7 +15,8 @@
 -- may_restart: a host that is not always on may be restarting, for a patch, a driver or what may be either: it is among those
 -- that leave, or whoever got no such thing would seem to leave more than others; but nobody's witness.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
--- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
+-- A session that heartbeats tell of ends at the last one. Who told of an install before the third was missed was there until then.
+-- cell: -1 for hosts that the inventory lacks. left_us: the end, or that install; gone_tick: when it was known; back_at: when the host was
 -- known to be back, by whichever session was told first, null until then. since_boot: as in at_risk; boot_us: when the session began.
 -- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
@@ -206,6 +207,21 @@ judged AS (
   ANTI JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
   WHERE left_behind.online_until + INTERVAL 2 HOUR <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
     AND coalesce(back_at > left_behind.online_until + INTERVAL 2 HOUR, true)
+),
+still_there AS (
+  SELECT judged.host_id, judged.online_until, max(known_installs.placed_at) AS until_at
+  FROM judged
+  JOIN known_installs
+    ON known_installs.host_id = judged.host_id
+    AND known_installs.placed_at > judged.online_until
+    AND known_installs.placed_at <= judged.online_until + INTERVAL 750 SECOND
+    AND known_installs.known_at <= judged.gone_known
+    AND coalesce(known_installs.placed_at < judged.next_from, true)
+  WHERE EXISTS (
+    SELECT 1 FROM lake_heartbeat
+    WHERE lake_heartbeat.host_id = judged.host_id AND least(lake_heartbeat."at", lake_heartbeat.known_at) = judged.online_until
+  )
+  GROUP BY judged.host_id, judged.online_until
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
@@ -218,7 +234,8 @@ SELECT
   followed.always_on, followed.may_restart,
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
-  CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us, CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
+  CAST(epoch_us(coalesce(still_there.until_at, followed.online_until)) AS BIGINT) AS left_us,
+  CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
   (CAST(epoch_us(followed.gone_known) AS BIGINT) + 59999999) // 60000000 AS gone_tick,
   CASE
     WHEN followed.online_until < followed.online_from + INTERVAL 10 MINUTE THEN 0
@@ -227,6 +244,7 @@ SELECT
     ELSE 3
   END AS since_boot
 FROM judged AS followed
+LEFT JOIN still_there ON still_there.host_id = followed.host_id AND still_there.online_until = followed.online_until
 LEFT JOIN host_cell
   ON host_cell.host_id = followed.host_id
   AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
