@@ -29,11 +29,11 @@ class Limits:
         dumps: their number; the oldest are deleted. With those of programs, of 50 KB and more, dumps_bytes is reached
             first.
         headers_s: from the opening of a connection to the end of a request's headers; then it is closed.
-        connections: open at the same time; more are closed at once. An idle one stays for five seconds, so that there
-            can be a thousand new senders a second.
-        connections_of_one: of these, from one address or IPv6 network of 64 bits; more are closed at once. Half, so
-            that no machine locks out all others, and a proxy can serve a large fleet. With fewer than ``connections``
-            it gets half of ``bodies``, and of ``held_bytes`` while they come.
+        connections: open at the same time; with one more, the one that is idle for the longest is closed, or else the
+            new one at once.
+        connections_of_one: of these, from one address or IPv6 network of 64 bits; with one more, one of its own is
+            closed as above. Half, so that no machine locks out all others, and a proxy can serve a large fleet. With
+            fewer than ``connections`` it gets half of ``bodies``, and of ``held_bytes`` while they come.
     """
 
     body_bytes: int = 64 << 20

@@ -38,6 +38,10 @@ from ingest.collector.unanswered import with_abort
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
+# Of a connection after an answer. Longer than the 60 s for which proxies and load balancers (nginx, Amazon's) keep theirs
+# and than the intervals of clients (OpenTelemetry's 1 or 5 s, Prometheus' up to 60 s): where both sides wait as long,
+# requests meet a connection that is being closed, and not every client sends again.
+_IDLE_S = 75
 _OTHER_FILES = 500  # files of the lake, the spool and DuckDB
 
 
@@ -123,6 +127,7 @@ class Collector:
             most_connections = limits.connections
             most_of_one = limits.connections_of_one
             open_from: ClassVar = Counter()
+            idle: ClassVar = {}
 
         config = _Config(
             self._app,
@@ -136,6 +141,7 @@ class Collector:
             server_header=False,
             backlog=_CONNECTIONS_IN_QUEUE,
             timeout_graceful_shutdown=_ENDS_WITHIN_S,
+            timeout_keep_alive=_IDLE_S,
             ssl_context_factory=None if tls is None else (lambda *_: tls),
         )
         _allow_files(limits.connections + _OTHER_FILES)
@@ -231,11 +237,12 @@ class _Protocol(H11Protocol):
     """uvicorn's HTTP, with limits on what never reaches an application.
 
     A connection is closed if its next request does not arrive in time, even if bytes drip in, if there are too many
-    connections, or if it reads nothing of an answer. Invalid HTTP is answered in JSON. (uvicorn's own
+    connections and none is idle, or if it reads nothing of an answer. Invalid HTTP is answered in JSON. (uvicorn's own
     ``limit_concurrency`` answers in plain text after a request has come, and does not count by address.)
 
     Attributes:
         open_from: number of connections by sender.
+        idle: connections on which nothing has come since the last answer, the longest idle first.
     """
 
     headers_s: float
@@ -243,6 +250,7 @@ class _Protocol(H11Protocol):
     most_connections: int
     most_of_one: int
     open_from: ClassVar[Counter[str]]
+    idle: ClassVar[dict[_Protocol, None]]
 
     _due: asyncio.TimerHandle | None = None
     _taken_due: asyncio.TimerHandle | None = None
@@ -254,12 +262,13 @@ class _Protocol(H11Protocol):
         self.app = partial(with_abort, self.app, transport.abort)
         self._from = sender_of(transport.get_extra_info("peername"))
         self.open_from[self._from] += 1
-        if len(self.connections) > self.most_connections or self.open_from[self._from] > self.most_of_one:
+        if not self._has_place():
             transport.abort()
             return
         self._watch()
 
     def data_received(self, data: bytes) -> None:
+        self.idle.pop(self, None)
         super().data_received(data)
         self._watch()
 
@@ -272,6 +281,10 @@ class _Protocol(H11Protocol):
         super().on_response_complete()
         if self._has_ended and not self._is_asked:
             self.transport.close()
+        elif not self._is_answering and not self.transport.is_closing():
+            self.idle[self] = None
+            if self.conn.trailing_data[0]:  # a part of the next request came with this one
+                self._watch()
 
     def shutdown(self) -> None:
         """End in order; a journal under way at once, as its sender may go on for ever."""
@@ -292,6 +305,7 @@ class _Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cease_to_see()
         self._unwatch()
+        self.idle.pop(self, None)
         self.open_from[self._from] -= 1
         if not self.open_from[self._from]:
             del self.open_from[self._from]
@@ -322,6 +336,19 @@ class _Protocol(H11Protocol):
         """Whether a complete request waits for its answer."""
         cycle: Any = self.cycle
         return self._is_answering and not cycle.more_body
+
+    def _has_place(self) -> bool:
+        """Whether this connection may stay. If there are too many, the one that is idle for the longest is closed."""
+        is_one_too_many = self.open_from[self._from] > self.most_of_one
+        if not is_one_too_many and len(self.connections) <= self.most_connections:
+            return True
+        closable = (one for one in self.idle if one._from == self._from or not is_one_too_many)
+        closed = next((one for one in closable if not one.transport.get_write_buffer_size()), None)
+        if closed is None:
+            return False
+        del self.idle[closed]
+        closed.transport.abort()  # nothing waits to be sent
+        return True
 
     def _watch(self) -> None:
         """Start the timer for the next request unless one is being handled; the application watches bodies."""

@@ -280,6 +280,71 @@ def test_connections_of_one_address_are_bounded_and_count_no_more_once_they_are_
             until(lambda: not client_is_refused(client))
 
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def idle(client: Client, address: str = "127.0.0.1") -> socket.socket:
+    """A connection on which an answer has come to its end."""
+    plain = socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S, source_address=(address, 0))
+    assert asked_again(plain)
+    return plain
+
+
+def asked_again(plain: socket.socket) -> bool:
+    """Whether an open connection serves another request; False if it was closed."""
+    try:
+        plain.sendall(HEALTH)
+        answer = http.client.HTTPResponse(plain)
+        answer.begin()
+        answer.read()
+    except (http.client.HTTPException, OSError):
+        return False
+    return answer.status == 200
+
+
+def test_an_idle_connection_outlasts_those_of_clients_and_is_closed_in_the_end(lake, monkeypatch):
+    assert server._IDLE_S > 60
+    monkeypatch.setattr(server, "_IDLE_S", 0.05)
+    with serving(lake) as client, idle(client) as plain:
+        assert plain.recv(4096) == b""
+
+
+def test_an_end_does_not_wait_for_idle_connections(lake):
+    with ExitStack() as stack:
+        with serving(lake) as client:
+            plain = stack.enter_context(idle(client))
+            began = time.monotonic()
+        assert time.monotonic() - began < server._ENDS_WITHIN_S
+        assert plain.recv(4096) == b""
+
+
+@pytest.mark.parametrize("limits", [Limits(connections=2), Limits(connections_of_one=2)])
+def test_one_connection_too_many_takes_the_place_of_the_one_that_is_idle_for_the_longest(lake, limits):
+    with serving(lake, limits=limits) as client, idle(client) as first, idle(client) as second:
+        assert asked_again(first)  # so that the second is idle for longer
+        for _ in range(3):
+            with idle(client) as third:
+                assert asked_again(third)
+                assert asked_again(first)
+        assert second.recv(4096) == b""
+
+
+def test_an_address_with_too_many_connections_loses_its_own(lake):
+    with serving(lake, limits=Limits(connections_of_one=1)) as client, idle(client, "127.0.0.2") as other:
+        with idle(client) as first, idle(client):
+            assert first.recv(4096) == b""
+        assert asked_again(other)
+
+
+def test_a_part_of_the_next_request_is_not_idle_for_long(lake):
+    with serving(lake, limits=Limits(headers_s=0.05)) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+            plain.sendall(HEALTH + b"GET /he")
+            began = time.monotonic()
+            assert b"".join(iter(lambda: plain.recv(4096), b"")).startswith(b"HTTP/1.1 200 ")
+            assert time.monotonic() - began < server._IDLE_S / 2
+
+
 def client_is_refused(client: Client) -> bool:
     try:
         return client.get("/healthz").status != 200
