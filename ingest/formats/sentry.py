@@ -37,7 +37,7 @@ from ingest.formats.crashes import (
     without_home,
 )
 from ingest.formats.format import Document, Head
-from ingest.formats.systems import of_browser, os_type
+from ingest.formats.systems import of_browser, os_type, version_and_build
 
 _MOST_ITEMS = 1000  # clients send a handful
 _LONGEST_HEADER_BYTES = 64 << 10
@@ -48,6 +48,7 @@ _HANGS = frozenset([
 ])  # fmt: skip
 # Tags in which Sentry names the user, or the URL that was requested.
 _OF_PEOPLE = re.compile(r"(?:sentry:)?user(?:[._ -].*)?|user(?:id|name)|e-?mail|ip(?:_address)?|url", re.IGNORECASE)
+_FATAL = frozenset(["fatal", "critical", "50"])  # the latter are Python's names of it, which raven sends
 _ASSEMBLY = re.compile(r"([^,]+), *(?:Version=([^,]*)|Culture=|PublicKeyToken=)")
 
 
@@ -159,7 +160,7 @@ def is_crash(event: Mapping[str, Any]) -> bool:
     """Whether an event says that its process ended."""
     if event.get("type") not in (None, "error", "default", "event"):
         return False
-    return event.get("level") == "fatal" or any(
+    return (text(event.get("level")) or "").lower() in _FATAL or any(
         mapping(one.get("mechanism")).get("handled") is False for one in _exceptions(event)
     )
 
@@ -185,8 +186,7 @@ def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> l
         "host_id": records.host_id(_names_of_host(event, tags)),
         "occurred_at": time_of(event.get("timestamp")),
         "os_type": _system(event, raw_frames),
-        "os_version": text(system.get("version")),
-        "os_build": text(system.get("build")),
+        **version_and_build(system),
         "agent_version": version_of(event.get("release")),
         "domain": "hang" if (text(mechanism.get("type")) or "").lower() in _HANGS else "user",
         "code": text(thrown.get("type")),

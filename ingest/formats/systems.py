@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingest.formats.crashes import text
@@ -57,6 +57,15 @@ _WORD = re.compile(r"[a-z]+")
 _NO_SYSTEM = re.compile(r"unix\b")  # Mono's and older .NET's name of both Linux and macOS
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
+# What .NET, Unity and Unreal Engine say of a system in one text, as far as it has the version of the system, not only
+# that of its kernel.
+_DESCRIBED = (
+    re.compile(r"(?:Microsoft )?Windows (?:NT )?(?P<version>\d{1,4}\.\d{1,4}\.(?P<build>\d{1,6}))(?!\d)"),
+    re.compile(r"Windows \d{1,4} {1,9}\((?P<version>\d{1,4}\.\d{1,4}\.(?P<build>\d{1,6}))(?!\d)"),
+    re.compile(r"(?:Mac OS X|macOS) (?P<version>\d{1,4}(?:\.\d{1,4}){1,2})(?: \((?P<build>[0-9A-Za-z]{1,20})\))?\Z"),
+    re.compile(r"(?:iOS|iPadOS|Android(?: OS)?) (?P<version>\d{1,4}(?:\.\d{1,4}){0,2})(?![.\w])"),
+    re.compile(r"Linux \d{1,4}\.[.\d]{1,20} [A-Za-z]{1,40} (?P<version>\d{1,4}(?:\.\d{1,4}){0,2})(?![.\w])"),
+)
 _FIRST_OF_WINDOWS_10 = 10240
 # Windows releases by build numbers that only they have.
 _OLDER_WINDOWS = {
@@ -89,6 +98,19 @@ def os_type(name: Any, paths: Iterable[str | None] = ()) -> Any:
     word = _WORD.match(lower)
     is_linux = (word is not None and word[0] in _LINUXES) or _MORE_LINUX.search(lower)
     return "linux" if is_linux else said
+
+
+def version_and_build(system: Mapping[str, Any]) -> dict[str, str | None]:
+    """``os_version`` and ``os_build`` of Sentry's context of a system.
+
+    Where that has neither a name nor a version, they are in its description, such as ``Microsoft Windows 10.0.22631``.
+    """
+    version, build = text(system.get("version")), text(system.get("build"))
+    if not version and not text(system.get("name")):
+        said = text(system.get("raw_description")) or ""
+        found = next((found.groupdict() for one in _DESCRIBED if (found := one.match(said))), {})
+        version, build = found.get("version"), build or found.get("build")
+    return {"os_version": version, "os_build": build}
 
 
 def _by_paths(paths: Iterable[str | None]) -> str | None:

@@ -111,6 +111,10 @@ MESSAGE = {"event_id": EVENT_ID, "message": "disk is nearly full", "level": "err
         ({**HANDLED, "level": "fatal"}, True),
         (MESSAGE, False),
         ({**MESSAGE, "level": "fatal"}, True),
+        ({**MESSAGE, "level": 50}, True),  # raven for Python
+        ({**MESSAGE, "level": "critical"}, True),
+        ({**MESSAGE, "level": 40}, False),
+        ({**MESSAGE, "level": ["fatal"]}, False),
         ({**EVENT, "exception": EVENT["exception"]["values"]}, True),
         ({**EVENT, "exception": EVENT["exception"]["values"][1]}, True),
         ({**EVENT, "exception": {"values": None}}, False),
@@ -225,6 +229,30 @@ def test_a_system_without_a_name_is_told_by_its_description_before_any_path(desc
     assert (record["os_type"], record["tags"].get("os_name")) == (os_type, described.strip() or None)
     named = {**event, "contexts": {"os": {**system, "name": "Windows"}}}
     assert the_record(sentry.read_envelope(of_event(named), asked()))["os_type"] == "windows"
+
+
+@pytest.mark.parametrize(
+    ("described", "version", "build"),
+    [
+        ("Microsoft Windows 10.0.22631", "10.0.22631", "22631"),
+        ("Microsoft Windows NT 6.3.9600.0", "6.3.9600", "9600"),
+        ("Windows 11  (10.0.22631) 64bit", "10.0.22631", "22631"),
+        ("Mac OS X 14.5.0", "14.5.0", None),
+        ("Mac OS X 14.5.0 (23F79)", "14.5.0", "23F79"),
+        ("iOS 17.5.1", "17.5.1", None),
+        ("Android OS 14 / API-34 (UP1A.231005.007/S911BXXS3)", "14", None),
+        ("Linux 6.8 Ubuntu 22.04 64bit", "22.04", None),
+        ("Linux 5.15.0-1 #1 SMP", None, None),  # of the kernel
+        ("Darwin 23.1.0 Darwin Kernel Version 23.1.0", None, None),
+    ],
+)
+def test_the_version_of_a_system_without_a_name_is_told_by_its_description(described, version, build):
+    event = {**EVENT, "contexts": {"os": {"raw_description": described}}}
+    record = the_record(sentry.read_envelope(of_event(event), asked()))
+    assert (record.get("os_version"), record.get("os_build")) == (version, build)
+    told = {**event, "contexts": {"os": {"raw_description": described, "version": "7", "build": "x"}}}
+    record = the_record(sentry.read_envelope(of_event(told), asked()))
+    assert (record["os_version"], record["os_build"]) == ("7", "x")
 
 
 @pytest.mark.parametrize(
