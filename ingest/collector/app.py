@@ -31,8 +31,8 @@ from ingest.collector.unanswered import Unanswered
 _HELD_S = 1.0
 
 CLIENTS = (
-    sentry.ENVELOPE, sentry.STORE, sentry_minidump.MINIDUMP, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX,
-    minidump_upload.MINIDUMP,
+    sentry.ENVELOPE, sentry.STORE, sentry_minidump.MINIDUMP, sentry_minidump.WITHOUT_SLASH, otlp.LOGS, bulk.BULK,
+    bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP,
 )  # fmt: skip
 
 PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))

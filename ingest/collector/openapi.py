@@ -75,6 +75,10 @@ _DOORS: tuple[tuple[Door, str, str, int, Mapping[str, Schema]], ...] = (
         {"text/plain": {"type": "string"}},
     ),
     (
+        sentry_minidump.WITHOUT_SLASH, "sentryMinidumpWithoutSlash", "The same.", 200,
+        {"text/plain": {"type": "string"}},
+    ),
+    (
         otlp.LOGS, "otlpLogs", "The crashes among OpenTelemetry log records (ExportLogsServiceRequest).", 200,
         {_JSON: {"type": "object"}, "application/x-protobuf": _BYTES},
     ),
@@ -153,7 +157,7 @@ def _operation(
 def _body(door: Door, kind: str) -> Schema:
     if door is RECORDS and kind == _JSON:
         return {"$ref": "#/components/schemas/Record"}
-    if door in (minidump_upload.MINIDUMP, sentry_minidump.MINIDUMP):
+    if kind == "multipart/form-data":
         named = ("host_id", "ver") if door is minidump_upload.MINIDUMP else ("sentry",)
         return {
             "type": "object",

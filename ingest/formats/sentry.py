@@ -180,10 +180,10 @@ def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> l
     blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
     at_fault = _frame(blamed, images)
     system, mechanism = _context(event, "os"), mapping(thrown.get("mechanism"))
-    tags = tags_of(_pairs(event.get("tags")))
+    tags = tags_of(pairs(event.get("tags")))
     fields = {
         "crash_id": event["event_id"],
-        "host_id": records.host_id(_names_of_host(event, tags)),
+        "host_id": records.host_id(names_of_host(event, tags)),
         "occurred_at": time_of(event.get("timestamp")),
         "os_type": _system(event, raw_frames),
         **version_and_build(system),
@@ -223,7 +223,7 @@ def _os_name(event: Mapping[str, Any]) -> str | None:
     return text(system.get("name")) or text(system.get("raw_description"))
 
 
-def _names_of_host(event: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
+def names_of_host(event: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
     """Possible names of the host, the best first. The user is last, as on a server it is whoever sent the request."""
     device, user = _context(event, "device"), mapping(event.get("user"))
     told = (device.get("id"), device.get("device_unique_identifier"), event.get("server_name"))
@@ -237,7 +237,7 @@ def _system(event: Mapping[str, Any], frames: Sequence[Mapping[str, Any]]) -> An
     found = os_type(_os_name(event), (text(one.get(name)) for one in frames for name in names))
     if found or platform != "javascript":
         return found
-    headers = {str(name).lower(): value for name, value in _pairs(mapping(event.get("request")).get("headers"))}
+    headers = {str(name).lower(): value for name, value in pairs(mapping(event.get("request")).get("headers"))}
     return of_browser(headers.get("user-agent"))
 
 
@@ -362,7 +362,7 @@ def _images(event: Mapping[str, Any]) -> list[_Image]:
     return found
 
 
-def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
+def pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
     """Tags as Sentry writes them: an object, or a list of pairs."""
     if isinstance(tags, dict):
         yield from tags.items()

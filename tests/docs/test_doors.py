@@ -12,6 +12,7 @@ RECIPES = {
     "/api/{project}/envelope/": "sentry_sdk.init(",
     "/api/{project}/store/": "sentry_sdk.init(",
     "/api/{project}/minidump/": "sentry_options_set_dsn",
+    "/api/{project}/minidump": "/api/1/minidump?sentry_key=TOKEN",
     "/v1/logs": "http://collector:8510/v1/logs",
     "/upload": "journal-upload.conf",
     "/_bulk": "omelasticsearch",

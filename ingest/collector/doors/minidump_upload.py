@@ -56,10 +56,26 @@ def upload_of(body: bytearray, asked: Asked, *, files: Collection[str] = ()) -> 
             form.setdefault(part.name, bytes(part.data[:_LONGEST_VALUE_BYTES]).decode("utf-8", "replace"))
     found = minidump.read(data) if data is not None else None
     if data is None or found is None:
-        begins = "as a dump does, with MDMP, PAGEDU64 or PAGEDUMP"
-        said = f"The form has no file {_FILE} that begins {begins}. Nothing of it was kept."
-        raise Refusal(400, "bad_minidump", said)
+        raise _no_dump(f"The form has no file {_FILE} that")
     return Upload(data, found, form, others)
+
+
+def bare(body: bytearray) -> Upload:
+    """A body that is a dump.
+
+    Raises:
+        Refusal: it is none.
+    """
+    data = bytes(body)
+    found = minidump.read(data)
+    if found is None:
+        raise _no_dump("The Content-Type is that of a dump, and the body is none that")
+    return Upload(data, found, {}, {})
+
+
+def _no_dump(said: str) -> Refusal:
+    begins = "begins as a dump does, with MDMP, PAGEDU64 or PAGEDUMP"
+    return Refusal(400, "bad_minidump", f"{said} {begins}. Nothing of it was kept.")
 
 
 def read(body: bytearray, asked: Asked) -> Reading:

@@ -1,5 +1,6 @@
 """Sentry's door for dumps: of its native SDK, which has crashpad send them, and of crashpad with Sentry's URL.
 
+A dump is in a form, or is the whole body, which then tells no event.
 The event comes in one or more of three ways: packed, in a file of the native SDK; as JSON in the field ``sentry``; in
 fields such as ``sentry[tags][site]``. What it lacks is taken from the dump.
 """
@@ -15,23 +16,28 @@ import msgspec
 
 from ingest.collector import bodies
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
-from ingest.collector.doors.minidump_upload import Upload, upload_of
+from ingest.collector.doors.minidump_upload import Upload, bare, upload_of
 from ingest.formats import sentry
-from ingest.formats.crashes import NotJson, Records, mapping, parsed, sequence
+from ingest.formats.crashes import NotJson, Records, first, mapping, name_of, parsed, sequence, tags_of
 
+_BARE = ("application/octet-stream", "application/x-dmp")
 _PACKED, _JSON = "__sentry-event", "sentry"
 _NESTED = re.compile(r"sentry((?:\[[^\[\]]{1,200}\]){1,4})")
 
 
 def read(body: bytearray, asked: Asked) -> Reading:
-    """The crash of a form.
+    """The crash of a form, or of a dump.
 
     Raises:
         Unfit: its event is too large.
-        Refusal: it is not a form, or has no dump.
+        Refusal: it is neither, or the form has no dump.
     """
-    upload = upload_of(body, asked, files=(_PACKED, _JSON))
-    event = sentry.with_id(_event(upload), upload.found.report_id, memoryview(upload.data))
+    is_bare = asked.content_type.partition(";")[0].strip().lower() in _BARE
+    upload = bare(body) if is_bare else upload_of(body, asked, files=(_PACKED, _JSON))
+    event = _event(upload)
+    host_id = first(sentry.names_of_host(event, tags_of(sentry.pairs(event["tags"]))))
+    own_id = upload.found.report_id or name_of(host_id or "", upload.data)
+    event = sentry.with_id(event, own_id, memoryview(upload.data))
     reply = event["event_id"].encode()
     if not upload.found.is_crash:
         return Reading(b"", 0, not_read=1, reply=reply, reply_type="text/plain")
@@ -86,5 +92,6 @@ def _unpacked(data: bytes | None) -> dict[str, Any]:
 
 
 MINIDUMP = BodyDoor(
-    "/api/{project}/minidump/", ("multipart/form-data",), bodies.CLIENTS_ENCODINGS, ("POST",), read
+    "/api/{project}/minidump/", ("multipart/form-data", *_BARE), bodies.CLIENTS_ENCODINGS, ("POST",), read
 )  # fmt: skip
+WITHOUT_SLASH = replace(MINIDUMP, path="/api/{project}/minidump")  # as it stands in many a crashpad's settings

@@ -67,6 +67,13 @@ KNOCKS = {
         "/api/7/minidump/", form({}, b"")[1], form({"sentry[tags][host_id]": "h1"}, dump())[0], form({}, dump())[0],
         "/api/{project}/minidump/",
     ),
+    "sentry minidump without slash": Knock(
+        "/api/7/minidump", form({}, b"")[1], form({"sentry[tags][host_id]": "h1"}, dump())[0],
+        form({}, dump())[0], "/api/{project}/minidump",
+    ),
+    "sentry minidump without a form": Knock(
+        "/api/8/minidump/", "application/x-dmp", dump(report_id=b"r" * 16), dump(), "/api/{project}/minidump/",
+    ),
     "otlp": Knock(
         "/v1/logs", "application/json", json.dumps(export(CRASH)).encode(),
         json.dumps(export(CRASH, resource={})).encode(), "/v1/logs",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.collector.doors import sentry_minidump
+from ingest.collector.doors import minidump_upload, sentry_minidump
 from ingest.collector.doors.door import Reading
 from ingest.collector.refusal import Refusal
 from tests.ingest.collector.doors.conftest import asked, broken, read_or_refused, the_record
@@ -74,6 +74,26 @@ def test_without_a_host_the_user_is_one_and_then_crashpads_installation():
     told = the_record(upload({}, data=dump(report_id=bytes(range(1, 17)))))
     assert told["host_id"] == "03020100-0504-0706-0809-0a0b0c0d0e0f"
     assert told["crash_id"] == "0403020106050807090a0b0c0d0e0f10", "crashpad's id of the report"
+
+
+def test_dumps_of_two_hosts_with_the_same_bytes_are_two_crashes():
+    first, second = (the_record(upload({"sentry[tags][host_id]": host}))["crash_id"] for host in ("h1", "h2"))
+    assert first == the_record(upload({"sentry": json.dumps({"tags": {"host_id": "h1"}})}))["crash_id"] != second
+    body, content_type = form({"host_id": "h1"}, DUMP)
+    assert first == the_record(minidump_upload.read(bytearray(body), asked(content_type)))["crash_id"], "at any door"
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-dmp", "Application/X-DMP; a=b"])
+def test_a_body_may_be_the_dump_itself(kind):
+    data = dump(report_id=bytes(range(1, 17)))
+    reading = sentry_minidump.read(bytearray(data), asked(kind))
+    record = the_record(reading)
+    assert (record["host_id"], record["module"]) == ("03020100-0504-0706-0809-0a0b0c0d0e0f", "csagent.dll")
+    assert reading.reply == record["crash_id"].encode() == b"0403020106050807090a0b0c0d0e0f10"
+    assert [one.data for one in reading.dumps] == [data]
+    with pytest.raises(Refusal) as refused:
+        sentry_minidump.read(bytearray(b"MDMP"), asked(kind))
+    assert refused.value.code == "bad_minidump"
 
 
 def test_a_dump_that_a_running_program_asked_for_is_no_crash():
