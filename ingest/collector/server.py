@@ -38,9 +38,9 @@ from ingest.collector.unanswered import with_abort
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
-# Of a connection after an answer. Longer than the 60 s for which proxies and load balancers (nginx, Amazon's) keep theirs
-# and than the intervals of clients (OpenTelemetry's 1 or 5 s, Prometheus' up to 60 s): where both sides wait as long,
-# requests meet a connection that is being closed, and not every client sends again.
+# Of a connection after an answer. Longer than the 60 s for which proxies and load balancers (nginx, Amazon's) keep
+# theirs and than the intervals of clients (OpenTelemetry's 1 or 5 s, Prometheus' up to 60 s): where both sides wait as
+# long, requests meet a connection that is being closed, and not every client sends again.
 _IDLE_S = 75
 _OTHER_FILES = 500  # files of the lake, the spool and DuckDB
 

@@ -114,7 +114,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         for fields in _objects(blocks):
             if isinstance(fields, bytes):
                 crashes.records.as_it_came(fields)
-            elif (found := _event_of(fields)) is not None:
+            elif (found := event_of(fields)) is not None:
                 held.append(found)
             if len(held) >= _MOST_EVENTS:
                 yield from settle()
@@ -219,7 +219,7 @@ def _is_event(fields: Any) -> bool:
     return provider in PROVIDERS or bool(host and any(name in part for part in parts for name in _BESIDE))
 
 
-def _event_of(fields: Mapping[str, Any]) -> tuple[Block, Event] | None:
+def event_of(fields: Mapping[str, Any]) -> tuple[Block, Event] | None:
     """An event with its header; None if its provider reports no crashes."""
     parts = _parts(fields)
     provider, number = _value(parts, _PROVIDER), whole(_value(parts, _ID))

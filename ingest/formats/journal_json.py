@@ -37,7 +37,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             except NotJson:
                 document = None
             if isinstance(document, dict):
-                entries.add({name: said for name in READ if (said := _text(document.get(name))) is not None})
+                entries.add({name: said for name in READ if (said := field_text(document.get(name))) is not None})
             else:
                 entries.records.as_it_came(raw)
             if len(entries.records.lines) > _PART_BYTES:
@@ -81,7 +81,7 @@ def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def _text(value: Any) -> str | None:
+def field_text(value: Any) -> str | None:
     """A field as text; journalctl writes non-UTF-8 values as numbers, and repeated fields as a list.
 
     Other tools write a number as one.

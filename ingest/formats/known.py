@@ -28,6 +28,7 @@ from ingest.formats.game_engines import GAME_ENGINES
 from ingest.formats.grapheneos import GRAPHENEOS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_beats import JOURNAL_BEATS
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
@@ -67,6 +68,7 @@ FORMATS: tuple[Document | Log, ...] = (
     EVENT_ROWS,
     REPORT_WER,
     JOURNAL,
+    JOURNAL_BEATS,
     JOURNAL_JSON,
     JOURNAL_VERBOSE,
     COREDUMPCTL_JSON,

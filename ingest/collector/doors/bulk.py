@@ -1,22 +1,24 @@
 """Elasticsearch's bulk interface, which rsyslog, syslog-ng, Fluent Bit, Vector and Logstash speak.
 
 A document with ``record`` is taken as a record of the contract. Other documents are crashes if a kernel (see
-``kernel_log``) or systemd-coredump (see ``journal``) reports one in them.
+``kernel_log``), systemd-coredump (see ``journal``) or Windows' event log (see ``windows_events``) reports one in them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.collector import bodies
 from ingest.collector.doors.door import Asked, BodyDoor, Page, Reading
-from ingest.formats import journal, kernel_lines, kernel_log
+from ingest.formats import event_rows, journal, journal_beats, kernel_lines, kernel_log
 from ingest.formats.crashes import (
     NotJson,
     Records,
+    Told,
     first,
     mapping,
     name_of,
@@ -25,7 +27,9 @@ from ingest.formats.crashes import (
     time_of,
     too_much,
 )
+from ingest.formats.event_text import Block, dated
 from ingest.formats.systems import os_type
+from ingest.formats.windows_events import PROVIDERS, Crashes, Event
 
 _MOST_ACTIONS = 100_000  # the answer has some hundred bytes for each
 _MOST_LINES = 300  # of one message: a whole oops has fewer
@@ -37,6 +41,7 @@ _WRITERS = (
     "facility", "syslogfacility-text", "programname", "syslogtag", "tag", "program", "ident", "app-name", "appname",
     "SYSLOG_IDENTIFIER", "FACILITY", "PROGRAM",
 )  # fmt: skip
+_MAY_BE_OF_WINDOWS = re.compile("|".join(map(re.escape, PROVIDERS)).encode())
 _PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch require it
 _TYPES = (
     "application/x-ndjson", "application/json", "application/ndjson", "text/plain",
@@ -114,6 +119,29 @@ class _Kernels:
         return len(found)
 
 
+class _WindowsEvents:
+    """The events of Windows' log in one bulk. Those of one crash may come in any order."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._crashes = Crashes(told)
+        self.count = 0
+
+    def add(self, found: tuple[Block, Event], fields: Mapping[str, Any]) -> None:
+        """Keep an event; its computer is its host unless the fields name one."""
+        event = dated(*found, self._told.at, None)
+        self._crashes.add(replace(event, host=first((fields.get("host_id"), event.host))))
+        self.count += 1
+
+    def add_crashes(self, records: Records) -> int:
+        """Add the crashes. Returns their number."""
+        self._crashes.end()
+        found = self._crashes.taken()
+        for line in found.lines.split(b"\n"):
+            records.as_it_came(line)
+        return found.read
+
+
 def read(body: bytearray, asked: Asked) -> Reading:
     """The crashes of a bulk.
 
@@ -122,7 +150,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
     """
     records, not_read = Records(asked.told), 0
     items: list[dict[str, Any]] = []
-    kernels = _Kernels()
+    kernels, windows = _Kernels(), _WindowsEvents(asked.told)
     for action, target, raw in _actions(body):
         if len(items) >= _MOST_ACTIONS:
             raise too_much("The body has", _MOST_ACTIONS, "actions")
@@ -144,19 +172,21 @@ def read(body: bytearray, asked: Asked) -> Reading:
         items.append(_taken(action, target, own_id or name_of(raw)))
         if "record" in fields:
             records.as_it_came(raw)
-        elif fields.get("MESSAGE_ID") == journal.COREDUMP:
-            entry = {"MESSAGE": fields.get("message"), **fields}
-            journal.add_core_dump(records, {name: said for name, said in entry.items() if isinstance(said, str)})
+        elif journal.COREDUMP in (fields.get("MESSAGE_ID"), fields.get("message_id")):
+            journal.add_core_dump(records, _entry(fields))
+        elif _MAY_BE_OF_WINDOWS.search(raw) and (event := event_rows.event_of(fields)) is not None:
+            windows.add(event, fields)
         elif _is_of_kernel(fields):
             named = f"{text(target.get('_index')) or ''}/{own_id}" if own_id else raw
             kernels.add(fields, name_of(named))
         else:
             not_read += 1
-    found = kernels.add_faults(records)
+    not_read += len(kernels.documents) - kernels.add_faults(records)
+    not_read += windows.count - windows.add_crashes(records)
     is_bad = any("error" in one for item in items for one in item.values())
     # Without spaces, as some shippers search for the text "errors":false.
     reply = json.dumps({"took": 0, "errors": is_bad, "items": items}, separators=(",", ":")).encode()
-    return Reading(records.lines, records.read, not_read + len(kernels.documents) - found, reply)
+    return Reading(records.lines, records.read, not_read, reply)
 
 
 def _actions(body: bytearray) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
@@ -204,7 +234,15 @@ def _refused(action: str, target: Mapping[str, Any], why: str) -> dict[str, Any]
     return {action or "index": {**told, "error": {"type": "document_parsing_exception", "reason": why}}}
 
 
-# -- documents of syslog
+# -- documents of journals and of syslog
+
+
+def _entry(fields: Mapping[str, Any]) -> Mapping[str, str]:
+    """The entry of a journal in a document, which has the journal's own names or those of Beats."""
+    if "MESSAGE_ID" not in fields:
+        return journal_beats.entry_of(fields)
+    entry = {"MESSAGE": fields.get("message"), **fields}
+    return {name: said for name, said in entry.items() if isinstance(said, str)}
 
 
 def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
@@ -213,6 +251,7 @@ def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
     told = [
         *(fields.get(name) for name in _WRITERS),
         mapping(syslog.get("facility")).get("name"), mapping(fields.get("process")).get("name"), syslog.get("appname"),
+        mapping(fields.get("syslog")).get("identifier"),
     ]  # fmt: skip
     names = [said.rstrip(":").lower() for value in told if (said := text(value))]
     return _said(fields) is not None and (not names or any(name in ("kern", "kernel", "0") for name in names))

@@ -337,12 +337,11 @@ def test_an_address_with_too_many_connections_loses_its_own(lake):
 
 
 def test_a_part_of_the_next_request_is_not_idle_for_long(lake):
-    with serving(lake, limits=Limits(headers_s=0.05)) as client:
-        with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
-            plain.sendall(HEALTH + b"GET /he")
-            began = time.monotonic()
-            assert b"".join(iter(lambda: plain.recv(4096), b"")).startswith(b"HTTP/1.1 200 ")
-            assert time.monotonic() - began < server._IDLE_S / 2
+    with serving(lake, limits=Limits(headers_s=0.05)) as client, idle(client) as plain:
+        plain.sendall(HEALTH + b"GET /he")
+        began = time.monotonic()
+        assert b"".join(iter(lambda: plain.recv(4096), b"")).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began < server._IDLE_S / 2
 
 
 def client_is_refused(client: Client) -> bool:

@@ -28,6 +28,7 @@ from ingest.formats.game_engines import GAME_ENGINES
 from ingest.formats.grapheneos import GRAPHENEOS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_beats import JOURNAL_BEATS
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
@@ -82,6 +83,7 @@ from tests.ingest.formats import (
     test_game_engines,
     test_grapheneos,
     test_javacore,
+    test_journal_beats,
     test_journal_json,
     test_jvm,
     test_kcrash,
@@ -147,6 +149,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     EVENT_ROWS: _apart(test_event_rows.DOCUMENTS),
     REPORT_WER: {"utf-16": _REPORT.encode("utf-16"), "utf-8": _REPORT.encode()},
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
+    JOURNAL_BEATS: {"filebeat": test_journal_beats.lines(test_journal_beats.KERNEL).replace(b"78", b"80")},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
     JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose().replace(b"6d80620f", b"7e91731f")},  # another boot
     COREDUMPCTL_JSON: {"short": test_core_dump_json.LIST},

@@ -12,12 +12,25 @@ from hypothesis import strategies as st
 from ingest.collector.doors import bulk
 from ingest.collector.doors.door import Reading
 from ingest.formats.crashes import Unfit
+from ingest.formats.event_rows import EVENT_ROWS
 from tests.ingest.collector.doors.conftest import NOW_TEXT, anything, asked, read_or_refused, records_in, the_record
 from tests.ingest.conftest import SOUND, line
+from tests.ingest.formats.conftest import crashes_of
+from tests.ingest.formats.test_event_rows import FORMS, winlogbeat
+from tests.ingest.formats.test_event_rows import OTHER as OTHER_EVENT
 from tests.ingest.formats.test_journal import COREDUMP, entry
 from tests.ingest.formats.test_journal import read as journal_records
+from tests.ingest.formats.test_journal_beats import DUMPED, KERNEL
 
 SEGFAULT = "scan[7]: segfault at 0 ip 00007f3300001234 sp 00007ffe error 4 in libscan.so.2[1234,7f3300000000+5000]"
+POWER = winlogbeat(
+    provider_name="Microsoft-Windows-Kernel-Power", event_id="41", channel="System",
+    event_data={"BugcheckCode": "80", "SleepInProgress": "0", "PowerButtonTimestamp": "0"},
+)  # fmt: skip
+BUGCHECK = winlogbeat(
+    provider_name="Microsoft-Windows-WER-SystemErrorReporting", event_id="1001", channel="System",
+    event_data={"param1": "0x00000050 (0xffff, 0x0, 0xfff8, 0x0)", "param2": "C:\\Windows\\MEMORY.DMP", "param3": "g"},
+)  # fmt: skip
 SYSLOG = {"message": SEGFAULT, "fromhost": "web-1", "facility": "kern", "timereported": "2024-07-19T04:10:02+00:00"}
 OOPS = """\
 BUG: unable to handle page fault for address: ffffc90000a3f000
@@ -213,6 +226,36 @@ def test_a_core_dump_of_a_journal_is_a_crash_as_at_its_own_door():
     assert the_record(read(bulk_of(COREDUMP))[0]) == records[0]
     by_vector = {"message" if key == "MESSAGE" else key: one for key, one in COREDUMP.items()}
     assert the_record(read(bulk_of({**by_vector, "COREDUMP_CWD": None}))[0]) == records[0]
+
+
+def test_a_core_dump_that_filebeat_brings_is_a_crash_as_at_the_journals_own_door():
+    records, _ = journal_records(entry(COREDUMP))
+    reading, _ = read(bulk_of(DUMPED, {**DUMPED, "message_id": "another"}))
+    assert the_record(reading) == records[0]
+    assert reading.not_read == 1
+
+
+def test_what_another_program_than_the_kernel_prints_is_not_the_kernels():
+    assert read(bulk_of(KERNEL))[0].read == 1
+    assert read(bulk_of({**KERNEL, "syslog": {"identifier": "agent"}, "process": {"pid": 1}}))[0].read == 0
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_events_of_windows_are_the_crashes_that_load_finds(name):
+    (crash,) = crashes_of(EVENT_ROWS, json.dumps(FORMS[name]).encode())
+    reading, answer = read(bulk_of(OTHER_EVENT, FORMS[name]))
+    assert the_record(reading) == crash
+    assert (reading.not_read, answer["errors"], len(answer["items"])) == (1, False, 2)
+
+
+def test_events_of_one_crash_of_windows_are_one_and_the_fields_may_name_the_host():
+    reading, _ = read(bulk_of(*({**one, "host_id": "h1"} for one in (POWER, BUGCHECK))))
+    record = the_record(reading)
+    assert (record["host_id"], record["domain"], record["code"]) == ("h1", "kernel", "0x50")
+    assert (record["time_quality"], record["tags"]["dump"]) == ("reboot", "MEMORY.DMP")
+    assert (reading.read, reading.not_read) == (1, 1)
+    alone = the_record(read(bulk_of(BUGCHECK))[0])
+    assert (alone["host_id"], alone["os_type"]) == ("pc-17", "windows")
 
 
 def test_the_clients_id_makes_a_resend_the_same_crash():
