@@ -90,6 +90,8 @@ REFUSED = {
     "a large body in chunks": (413, [LINE] * 1000, {}),
     "one long line": (413, b'{"record":"' + b"x" * 8_000_000, {}),
     "lines without end": (413, b"\n" * 5_001, {}),
+    "a list": (400, b" \n[" + LINE.strip() + b"]", {"Content_Type": "application/json"}),
+    "an object of several lines": (400, b'{\r\n  "record": "crash"\r\n}', {"Content_Type": "application/json"}),
     "a form": (415, LINE, {"Content_Type": "application/x-www-form-urlencoded"}),
     "a page": (415, LINE, {"Content_Type": "text/html"}),
     "another charset": (415, LINE, {"Content_Type": "application/x-ndjson; charset=utf-16"}),
