@@ -59,7 +59,7 @@ def application(parts: Parts, *, needs_token: bool, origins: frozenset[str] = fr
             ) for door in CLIENTS),
             *(of_pages if origins else []),
             Route(journal.UPLOAD.path, desk.journal, methods=["POST"]),
-            *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in PAGES),
+            *(Route(page.path, partial(desk.page, page), methods=page.methods) for page in PAGES),
             Route(HEALTHZ, desk.healthz, methods=["GET"]),
             Route(METRICS, desk.metrics, methods=["GET"]),
         ],
@@ -109,9 +109,11 @@ class _Desk:
         return self._answered(request, Response("OK.\n", 202, media_type="text/plain"))
 
     async def page(self, page: Page, request: Request) -> Response:
-        """Answer what a client asks before it sends."""
+        """Answer what a client asks before or after it sends. The body, if any, says nothing."""
         if not page.heeds(request.headers) and self._reception.is_shut(token_of(request)):
             return self._answered(request, Unanswered(status_code=503))
+        if request.method == "POST":
+            await drained(request, request.stream())
         return self._answered(request, Response(page.text, headers={"Content-Type": page.type, **page.headers}))
 
     async def healthz(self, request: Request) -> Response:

@@ -15,15 +15,18 @@ def token_of(request: Request) -> str | None:
     """The token of a request; None if it has none.
 
     ``Authorization: Bearer TOKEN``; ``Basic``, with the token as password (or as name, without a password), as a URL
-    ``http://any:TOKEN@host`` makes it; ``ApiKey``, as Elasticsearch's clients; Sentry's key in ``X-Sentry-Auth``,
+    ``http://any:TOKEN@host`` makes it; ``ApiKey``, as Elasticsearch's clients, of such
+    a pair or the token itself; Sentry's key in ``X-Sentry-Auth``,
     ``Authorization: Sentry`` or the query.
     """
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     scheme, rest = scheme.lower(), rest.strip()
     if scheme == "bearer":
         return rest
-    if scheme in ("basic", "apikey"):
+    if scheme == "basic":
         return _of_pair(rest)
+    if scheme == "apikey":
+        return _of_pair(rest) or rest
     for said in (request.headers.get("x-sentry-auth", ""), rest if scheme == "sentry" else ""):
         if found := _SENTRY_KEY.search(said):
             return found[1]

@@ -105,8 +105,9 @@ def document() -> str:
         paths[door.path] = {method.lower(): _operation(door, method, name, says, status, replies)
                             for method in door.methods}  # fmt: skip
     for page in bulk.PAGES:
-        paths[page.path] = {"get": _asked("What Elasticsearch's clients ask before they send.",
-                                          {page.type.partition(";")[0]: {}}, open_to_all=True)}  # fmt: skip
+        asked = _asked("What Elasticsearch's clients ask besides.", {page.type: {}}, open_to_all=True)
+        asked |= {"parameters": places} if (places := _places(page.path)) else {}
+        paths[page.path] = {method.lower(): asked for method in page.methods}
     paths[HEALTHZ] = {"get": _asked(
         "How things stand; details only with a token of scope read, where one is wanted.",
         {_JSON: {"$ref": "#/components/schemas/Health"}},
@@ -131,11 +132,7 @@ def document() -> str:
 def _operation(
     door: Door, method: str, name: str, says: str, status: int, replies: Mapping[str, Schema]
 ) -> dict[str, Any]:
-    parameters: list[Schema] = [
-        {"name": place, "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}}
-        for place in ("project", "index")
-        if f"{{{place}}}" in door.path
-    ]
+    parameters = _places(door.path)
     encodings = {"type": "string", "enum": list(door.encodings)}
     parameters.append({"name": "Content-Encoding", "in": "header", "schema": encodings})
     if door is not journal.UPLOAD:
@@ -152,6 +149,14 @@ def _operation(
         "responses": {str(status): _reply(HTTPStatus(status).phrase, replies), **_errors(_ERRORS)},
         "security": _ANY_TOKEN,
     }
+
+
+def _places(path: str) -> list[Schema]:
+    return [
+        {"name": place, "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}}
+        for place in ("project", "index")
+        if f"{{{place}}}" in path
+    ]
 
 
 def _body(door: Door, kind: str) -> Schema:

@@ -305,11 +305,16 @@ _BANNER = {
 }
 _HEALTH = {"cluster_name": "fleetcrash", "status": "green", "timed_out": False, "number_of_nodes": 1}
 _LICENSE = {"license": {"status": "active", "uid": "fleetcrash", "type": "basic", "mode": "basic"}}
+_REFRESHED = {"_shards": {"total": 1, "successful": 1, "failed": 0}}
 PAGES = (
     Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
     Page("/_license", json.dumps(_LICENSE), "application/json", _PRODUCT),  # without one Logstash sends nothing
     Page("/_cluster/health", json.dumps(_HEALTH), "application/json", _PRODUCT),  # Vector
     Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT, _heeds),
+    *(
+        Page(path, json.dumps(_REFRESHED), "application/json", _PRODUCT, methods=("GET", "POST"))
+        for path in ("/_refresh", "/{index}/_refresh")  # JavaScript's helper, after a bulk
+    ),
 )
 BULK = BodyDoor(
     "/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT,

@@ -135,7 +135,7 @@ class StreamDoor(Door):
 
 @dataclass(frozen=True)
 class Page:
-    """A page that clients request before they send.
+    """A page that clients request before or after they send.
 
     Attributes:
         type: media type of the text.
@@ -147,3 +147,4 @@ class Page:
     type: str
     headers: Mapping[str, str] = field(default_factory=dict)
     heeds: Callable[[Mapping[str, str]], bool] = _everybody
+    methods: tuple[str, ...] = ("GET",)

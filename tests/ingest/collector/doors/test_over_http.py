@@ -218,7 +218,7 @@ def test_with_tokens_nobody_else_may_at_any_door(lake):
 
     def check(client: Client, knock: Knock) -> None:
         for allowed in (f"Bearer {token}", f"Basic {basic('x', token)}", f"Basic {basic(token, '')}",
-                        f"ApiKey {basic('id', token)}", f"Sentry sentry_key={token}"):  # fmt: skip
+                        f"ApiKey {basic('id', token)}", f"ApiKey {token}", f"Sentry sentry_key={token}"):  # fmt: skip
             assert send(client, knock, Authorization=allowed).status == knock.status, allowed
         assert send(client, knock, X_Sentry_Auth=sentrys).status == knock.status
         in_query = client.post(knock.body, f"{knock.path}?sentry_key={token}", Content_Type=knock.type)
@@ -420,6 +420,14 @@ def test_elasticsearchs_clients_find_a_cluster(client):
     assert client.get("/_cluster/health").document["status"] == "green"
     for path in ("/", "/_cat/health", "/_cluster/health"):
         assert client.ask("HEAD", path, None, {}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/_refresh", "/_all/_refresh", "/crashes/_refresh"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_javascripts_clients_may_refresh_after_a_bulk(client, method, path):
+    answer = client.ask(method, path, b"{}" if method == "POST" else None, {"Content-Type": "application/json"})
+    assert (answer.status, answer.headers["x-elastic-product"]) == (200, "Elasticsearch")
+    assert answer.document == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
 
 
 # -- dumps in envelopes
