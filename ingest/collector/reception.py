@@ -34,6 +34,7 @@ from ingest.collector.refusal import WHOLE_PARTS, Refusal, amid, disk_full, unav
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
+from ingest.collector.zstd_frames import ZstdFrames
 from ingest.formats.crashes import Unfit
 from ingest.inflating import Inflater
 
@@ -167,7 +168,7 @@ class Reception:
         with self.room.enter(sender_of(request.client)) as held:
             held.coming(2 * _PART_BYTES)
             stream = door.open()
-            inflater = None if encoding == "identity" else Inflater()
+            inflater = {"identity": None, "zstd": ZstdFrames(held.more)}.get(encoding, Inflater())
             try:
                 async for chunk in bodies.within(chunks, limits):
                     for block in (chunk,) if inflater is None else inflater.feed(chunk):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from ingest.collector import bodies
 from ingest.collector.doors.door import StreamDoor
 from ingest.formats.journal import Journal
 
-UPLOAD = StreamDoor(
-    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), methods=("POST",), open=Journal
-)
+UPLOAD = StreamDoor("/upload", ("application/vnd.fdo.journal",), bodies.ENCODINGS, methods=("POST",), open=Journal)

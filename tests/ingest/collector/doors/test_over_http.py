@@ -330,6 +330,23 @@ def test_a_journal_is_taken_in_parts_and_each_is_on_disk(lake, monkeypatch):
     assert len({row["batch_id"] for row in rows_of(lake, "crash")}) == 1
 
 
+def test_a_journal_may_come_in_frames_of_zstd_of_which_each_counts(lake):
+    knock, body = KNOCKS["journal"], entry(COREDUMP) + entry(OTHER)
+
+    def frames(asked: Client) -> Iterator[bytes]:
+        yield packed(body[:40], "zstd") + packed(body[40:], "zstd")
+        assert asked.get("/healthz").status == 200  # what came before has been read
+        yield packed(entry({**COREDUMP, "COREDUMP_PID": "8"}), "zstd")
+
+    with serving(lake) as client:
+        assert send(client, knock, frames(client), Content_Encoding="zstd").status == 202
+        cut = send(client, knock, packed(body, "zstd") + packed(body, "zstd")[:-2], Content_Encoding="zstd")
+        assert (cut.status, cut.code) == (400, "bad_encoding")
+        assert send(client, knock, packed(bytes(32 << 20), "zstd"), Content_Encoding="zstd").code == "bad_journal"
+        assert "held_bytes 0\n" in client.get("/metrics").document
+    assert booked(lake) == {"read": 3, "accepted": 2, "duplicates": 1, "quarantined": 0}
+
+
 def test_a_journal_without_end_ends(lake):
     ticking = threading.Event()
 
