@@ -237,7 +237,7 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
     They are installed seconds apart, and which host was struck at which second says little: of those that were pushed
-    within two minutes, half of the hosts may seem to be struck at another age. Nor do the few struck hosts
+    within two minutes, half of the hosts may seem to be struck at other ages. Nor do the few struck hosts
     that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
     More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
     """
@@ -252,14 +252,12 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     near = odds.near if len(odds.near) > _PAIR else leader
     if odds.probabilities[near].sum() < KEEPING_PROBABILITY or early < MOSTLY * struck:
         return []
-    unlike = np.abs(by_age - by_age[leader]).sum(1)
+    unlike, lacking = np.abs(by_age - by_age[leader]).sum(1), np.abs(by_age.sum(1) - struck)
     update = int(trial.updates[leader])
-    together = _together(odds, update)
-    alike = np.flatnonzero((unlike <= np.where(together, struck, _NEARLY_ALIKE * struck)) & by_age.any(1)).tolist()
+    unlike = np.where(_together(odds, update) & (unlike - lacking < struck), lacking, unlike)
+    alike = np.flatnonzero((unlike <= _NEARLY_ALIKE * struck) & by_age.any(1)).tolist()
     close = [
-        row
-        for row in alike
-        if together[row] or unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
+        row for row in alike if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
     ]
     says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
     tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
