@@ -21,6 +21,7 @@ from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, Lack, are_tied
+from fleetcrash.counts import MOSTLY
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
@@ -271,7 +272,7 @@ def _summary(
     if other is not None and not (is_left and incident.is_understood):
         how_much, beside = ("most of what", f"; beside that {hit}") if is_left else ("what", "")
         return f"Alarm {since} UTC: {how_much} raised it is part of {other.incident_id} by what is known now{beside}."
-    rise = f"{_judged(detector, incident)}{hit}, alarm {since} UTC"
+    rise = f"{_judged(detector, incident)}{hit}{_of_those(incident, evidence)}, alarm {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
@@ -296,6 +297,15 @@ def _summary(
         "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
     )
     return f"{rise}: more than the baseline explains; {found}."
+
+
+def _of_those(incident: Incident, evidence: JSON) -> str:
+    """How few of all that happened a tie is about, where most of it goes on every day."""
+    judged = evidence["events_judged"]
+    is_told_so = incident.kind is not Kind.CANNOT_SEPARATE or incident.by_departures or incident.rise is not None
+    if is_told_so or judged > MOSTLY * (evidence["hosts_crashed"] + evidence["hosts_dark"]):
+        return ""
+    return f", {judged:,} of them where {evidence['events_expected']:,.1f} were expected"
 
 
 def _near(detector: Detector, incident: Incident, names: Sequence[str]) -> list[str]:

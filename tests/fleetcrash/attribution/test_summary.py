@@ -35,6 +35,7 @@ def said(
     crashed: int,
     candidates: dict[str, float] | None = None,
     updates: tuple[str, ...] = (),
+    judged: int | None = None,
 ) -> str:
     suspects = [SimpleNamespace(update_id=name) for name in updates]
     detector: Any = SimpleNamespace(
@@ -43,7 +44,21 @@ def said(
         spots=SimpleNamespace(describe=lambda _: "region a"),
     )
     listed = [{"update_id": name, "probability": weight} for name, weight in (candidates or {"bad": 0.9}).items()]
-    return _summary(detector, one, NO_IMPACT, listed, {"hosts_crashed": crashed, "hosts_dark": 0})
+    counted = {"events_judged": crashed if judged is None else judged, "events_expected": 0.04}
+    return _summary(detector, one, NO_IMPACT, listed, {"hosts_crashed": crashed, "hosts_dark": 0, **counted})
+
+
+@pytest.mark.parametrize(
+    ("judged", "kind", "of_those"),
+    [
+        (4, Kind.CANNOT_SEPARATE, ", 4 of them where 0.0 were expected"),
+        (9, Kind.CANNOT_SEPARATE, ""),
+        (4, Kind.UNDETERMINED, ""),
+    ],
+)
+def test_a_tie_about_a_few_of_all_that_happened_says_how_many(judged, kind, of_those):
+    told = said(incident(ALARM, *range(EVENTS), kind=kind), crashed=14, judged=judged)
+    assert told.startswith(f"14 hosts crashed and 0 went dark{of_those}, alarm 08:20 UTC: ")
 
 
 def test_what_another_incident_took_over_is_said_to_be_its():
