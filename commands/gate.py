@@ -67,7 +67,7 @@ def gate(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: JSON) -> None:
-    from fleetcrash.gate.rules import bound_text
+    from fleetcrash.gate.wording import bound_text
 
     print(f"{found['decision'].upper()}  {readable(found['update_id'])}  as of {found['as_of']}")
     print(*map(readable, textwrap.wrap(found["reason"], _WIDTH)), sep="\n")

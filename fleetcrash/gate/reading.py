@@ -14,7 +14,7 @@ import numpy as np
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.facts.reading import KNOWN
 from fleetcrash.counts import poisson_lower
-from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
+from fleetcrash.gate.baseline import LOOP, OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Hits
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE, microseconds, tick_time
@@ -83,6 +83,7 @@ class Ring:
         hosts: of the ring in the inventory; may be fewer than exposed where that is silent.
         weight: of the exposed hosts by customer.
         shared: how many were hit once they had another update as well that is named.
+        relapsed: how many of the hit had crashed in the day before they got it, too.
         evidence: the same, weighted by customer, for the statistical tests; without what befell hosts once they had
             another update as well that is named, which tells nothing of this one.
     """
@@ -104,6 +105,7 @@ class Ring:
     hosts: int = 0
     weight: float = 0.0
     shared: int = 0
+    relapsed: int = 0
 
     @property
     def hit(self) -> int:
@@ -136,19 +138,25 @@ def read_rings(
         engine.keep(name, name)
     for name in _COUNTED:
         engine.keep(name, f"detection/{name}")
+    engine.keep("gate_crashes", "gate/crashes_by_host")
     engine.keep("gate_events", "gate/counted_events")
     others = {"named": [name for name, _ in named], "named_until_us": [microseconds(until) for _, until in named]}
     engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE, **others)
+    engine.keep("gate_lately", "gate/crashed_lately")
+    engine.keep("gate_named", "gate/named_hosts", **others)
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
-    lag_us = TOLD_AFTER_MINUTES * US_A_MINUTE
+    past = {"lag_us": TOLD_AFTER_MINUTES * US_A_MINUTE, "history_us": _HISTORY_DAYS * 1440 * US_A_MINUTE}
     history = {
-        "lag_us": lag_us,
-        "history_us": _HISTORY_DAYS * 1440 * US_A_MINUTE,
+        **past,
         "disturbed_from_us": [microseconds(since) for since, _ in disturbed],
         "disturbed_until_us": [microseconds(until) for _, until in disturbed],
     }
-    baseline = learn(engine.rows("gate/baseline_time", **history), engine.rows("gate/baseline_events", **history))
+    baseline = learn(
+        engine.rows("gate/baseline_time", **history),
+        engine.rows("gate/baseline_events", **history),
+        engine.rows("gate/crashes_again", **past),
+    )
     hits: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for row in engine.rows("gate/hits_in_order"):
         hits[row["ring"]].append(row)
@@ -242,6 +250,7 @@ def _ring(
         hosts=told["hosts"],
         weight=told["weight"],
         shared=sum(row["shared"] for row in hits),
+        relapsed=sum(row["relapsed"] for row in hits),
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],
@@ -256,7 +265,7 @@ def _ring(
 
 
 def _kind(row: dict[str, Any]) -> Kind:
-    return row["os_type"], row["always_on"], row["since_boot"]
+    return row["os_type"], row["always_on"], row["since_boot"], row["since_crash"]
 
 
 def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid: _Grid) -> Hits:
@@ -272,7 +281,9 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid
 
 
 def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
-    """Which hits bear witness: of one place two at most in any ten minutes, and no host that a patch restarted.
+    """Which hits bear witness: of one place two at most in any ten minutes.
+
+    None is a host that a patch restarted, or that was in a loop when it got the update: it would have gone on anyway.
 
     Only witnesses keep others from being one. Each hit of a place that is hit steadily would else be too close to the
     last, and a fault in a ring that is a single site would halt it never.
@@ -280,7 +291,7 @@ def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
     newest: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_WITNESSES))
     found = np.zeros(len(rows), dtype=bool)
     for number, row in enumerate(rows):
-        if row["restarted"]:
+        if row["restarted"] or row["since_crash"] == LOOP:
             continue
         before = newest[row["place"]] if row["place"] is not None else deque()
         found[number] = len(before) < _WITNESSES or row["at_us"] - before[0] > _WITNESSES_WITHIN_US

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from math import ceil, floor, inf, isfinite, log, log10
+from math import ceil, inf, log
 
 import numpy as np
 
-from fleetcrash.attribution.expected.baseline import DARK
 from fleetcrash.attribution.hypotheses.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
 from fleetcrash.counts import clearly_more
 from fleetcrash.gate.evidence import (
     Evidence,
-    SlowFault,
     hosts_wanted,
     log_evidence,
     ratio_bound,
@@ -26,17 +24,13 @@ from fleetcrash.gate.evidence import (
 )
 from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.gate.settings import Settings
-from fleetcrash.times import time_text
+from fleetcrash.gate.wording import bound_text, clock_text, counted, minutes_text, slow_text
 
 # Chance that the detector ever alarms about a harmless update; see docs/naming.md.
 DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
 
 # Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25
-
-# Where hosts beside it are hit ten times as often as usual, at most one hit in ten is of what is usual, and one or two
-# by chance do not make that: it is said of no less, as it sounds like an excuse.
-_MOSTLY_BESIDE = 10.0
 
 _MOST_REASONS = 3  # that are read in five seconds; the others stand with the rings, and without any all are told
 
@@ -195,7 +189,7 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
     if not missing and whole is not None and sum(ring.begun for ring in rings) > 1:
         slow = slow_fault(whole, under.settings.max_excess, alpha=under.alpha / 2)
         if slow is not None:
-            missing.append(_slow(slow, whole))
+            missing.append(slow_text(slow, whole))
             hits_hold = slow.hits > slow.expected
     if under.elsewhere is not None and (
         risen
@@ -209,7 +203,7 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}{until}")
     if missing:
         return answer(Decision.HOLD, *missing)
-    return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")
+    return answer(Decision.GO, f"{counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")
 
 
 def _judge_ring(
@@ -252,7 +246,7 @@ def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circu
     where = f"ring {rings[0].name}" if len(rings) == 1 else "all rings together"
     # Whoever reads that not twice as many as expected were hit since would wonder what is said against it.
     is_plain = sum(ring.hit for ring in rings) >= 2.0 * sum(ring.expected for ring in rings)
-    return f"{where}: {_counted(rings)}{'' if is_plain else ', too many of them early on'}"
+    return f"{where}: {counted(rings)}{'' if is_plain else ', too many of them early on'}"
 
 
 def _goes_on(rings: Sequence[Ring], elsewhere: Elsewhere, under: Circumstances) -> bool:
@@ -265,9 +259,9 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
     """Reasons that rule out a go for every ring."""
     found = []
     if update.reverted_us is not None:
-        found.append(f"it was withdrawn at {_clock(update.reverted_us)}")
+        found.append(f"it was withdrawn at {clock_text(update.reverted_us)}")
     if update.released_us is not None and update.released_us > under.now_us:
-        found.append(f"it is not released before {_clock(update.released_us)}")
+        found.append(f"it is not released before {clock_text(update.released_us)}")
     elif not rings:
         found.append("no host is known to have it")
     elif not any(ring.holders for ring in rings):
@@ -277,7 +271,7 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
     if update.presence_source != "sessions":
         found.append("no presence is told of in this lake, so whether its hosts are alive is assumed")
     elif update.told_us is not None and under.now_us - update.told_us > _QUIET_MINUTES * 60e6:
-        found.append(f"nothing was told of the fleet for {_minutes(under.now_us - update.told_us)}")
+        found.append(f"nothing was told of the fleet for {minutes_text(under.now_us - update.told_us)}")
     if not update.crash_told:
         # A fleet in which a ring is large enough to go has a crash within days; where none was ever told of, nothing
         # tells a quiet ring from a feed that is not connected.
@@ -290,7 +284,7 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
 
 def _not_soaked(ring: Ring, under: Circumstances) -> list[str]:
     left_us = ring.soaked_from_us + under.settings.soak_minutes * 60e6 - under.now_us
-    return [f"ring {ring.name}: soak has {_minutes(left_us)} to go"] if left_us > 0 else []
+    return [f"ring {ring.name}: soak has {minutes_text(left_us)} to go"] if left_us > 0 else []
 
 
 def _stale(ring: Ring, under: Circumstances) -> list[str]:
@@ -299,14 +293,14 @@ def _stale(ring: Ring, under: Circumstances) -> list[str]:
     silent_us = under.now_us - ring.beat_us
     if silent_us <= under.settings.fresh_minutes * 60e6:
         return []
-    return [f"ring {ring.name}: no heartbeat for {_minutes(silent_us)}"]
+    return [f"ring {ring.name}: no heartbeat for {minutes_text(silent_us)}"]
 
 
 def _left(ring: Ring, under: Circumstances) -> list[str]:
     """A reason if nobody is online in a ring that is judged by itself, as after an update that hangs hosts."""
     if ring.beat_us is not None or ring.left_us is None:
         return []
-    return [f"ring {ring.name}: none of its hosts has been online for {_minutes(under.now_us - ring.left_us)}"]
+    return [f"ring {ring.name}: none of its hosts has been online for {minutes_text(under.now_us - ring.left_us)}"]
 
 
 def _hardly_alone(ring: Ring, under: Circumstances) -> list[str]:
@@ -331,8 +325,8 @@ def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: 
     whose = "bound" if len(rings) == 1 else "bound of all rings together"
     said = f"{whose} {bound_text(bound)} is not below {under.settings.max_excess:g}"
     if evidence.seen >= under.settings.max_excess:
-        return f"{said}: {_counted(rings)}"
-    said = f"{said}: {_counted(rings)}, and" if any(ring.hit for ring in rings) else f"{said}:"
+        return f"{said}: {counted(rings)}"
+    said = f"{said}: {counted(rings)}, and" if any(ring.hit for ring in rings) else f"{said}:"
     wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
     if wanted.host_hours is not None:
         return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
@@ -350,38 +344,6 @@ def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: 
     return said
 
 
-def _slow(fault: SlowFault, whole: Evidence) -> str:
-    befell, events = ("went dark", "silences") if fault.outcome == DARK else ("crashed", "crashes")
-    times = f"{fault.ratio:.1f} times" if isfinite(fault.ratio) else "many times"
-    wanted = "more host-hours will tell"
-    if isfinite(fault.host_hours):
-        wanted = f"about {max(ceil(fault.host_hours), 1):,} more host-hours without a hit would do"
-    return (
-        f"a slow fault is not ruled out: {fault.hits:,} of {whole.exposed:,} hosts {befell} where "
-        f"{_about(fault.expected)} were expected, so {events} may be {times} as frequent as usual; from the second "
-        f"ring on that must be below {_about(fault.limit)}, and {wanted}"
-    )
-
-
-def _counted(rings: Sequence[Ring]) -> str:
-    hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
-    expected = sum(ring.expected for ring in rings)
-    alike = sum(int((ring.evidence.hits.beside >= _MOSTLY_BESIDE).sum()) for ring in rings)
-    said = f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
-    said = f"{said}, {alike:,} of them while hosts without it did, too" if alike else said
-    shared = sum(ring.shared for ring in rings)
-    return f"{said}, {shared:,} of them with another update as well that is named" if shared else said
-
-
-def bound_text(bound: float) -> str:
-    """A bound to four decimals, or to two significant digits where that is more, as for a large ring."""
-    return f"{bound:.{max(4, 1 - floor(log10(max(bound, 1e-12))))}f}"
-
-
-def _about(count: float) -> str:
-    return f"{count:.2g}" if count < 99.5 else f"{count:,.0f}"
-
-
 def _shares_of_alpha(rings: int, alpha: float) -> list[float]:
     """Error probability of each test: first ring, all rings together, second ring, and so on; below alpha in sum.
 
@@ -389,12 +351,3 @@ def _shares_of_alpha(rings: int, alpha: float) -> list[float]:
     """
     place = np.arange(1, max(rings, 1) + 2)
     return [float(share) for share in alpha / (place * (place + 1))]
-
-
-def _minutes(microseconds: float) -> str:
-    count = max(ceil(microseconds / 60e6), 1)
-    return f"{count} minute{'s' * (count > 1)}"
-
-
-def _clock(microseconds: int) -> str:
-    return time_text(datetime.fromtimestamp(microseconds // 1_000_000, tz=UTC))

@@ -12,7 +12,7 @@ from fleetcrash.errors import BadArgument
 _LEAST_EXCESS = 1e-9
 
 # Counts up whenever the same records and settings may get another answer; part of ``config_hash``.
-METHOD = 12
+METHOD = 13
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,8 @@ def test_the_baseline_is_of_hosts_without_the_update(lake):
     disturbed = [(RELEASED - timedelta(hours=2), RELEASED + minutes(30))]
     _, calmer = read(lake, disturbed=disturbed)
     assert calmer.overall < overall, "the crashes of 11:30 and 12:05 are in a disturbed stretch"
-    assert baseline.rates_of(None, ("windows", True, 2))[1] > 0
-    assert baseline.rates_of(None, ("windows", False, 2))[1] == 0, "only a server's silence is news"
+    assert baseline.rates_of(None, ("windows", True, 2, 0))[1] > 0
+    assert baseline.rates_of(None, ("windows", False, 2, 0))[1] == 0, "only a server's silence is news"
 
 
 def test_a_fleet_without_rings_is_one_ring_and_more_than_a_day_is_not_followed(tmp_path):

@@ -10,8 +10,9 @@ import pytest
 
 from fleetcrash.errors import BadArgument
 from fleetcrash.gate.reading import Ring
-from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, bound_text, decide
+from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, decide
 from fleetcrash.gate.settings import Settings
+from fleetcrash.gate.wording import bound_text
 from tests.fleetcrash.gate.rollouts import RELEASED, UPDATE, ring
 
 AFTER = RELEASED + timedelta(minutes=130)
