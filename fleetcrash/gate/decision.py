@@ -119,7 +119,8 @@ def explanation(
     """An incident that was attributed to another update, or to none, and was not over when the rollout began.
 
     The newest one during which hosts with the update were hit; if there is none, the newest one. A stray host, whose
-    clock may say 1970, begins no rollout.
+    clock may say 1970, begins no rollout. What names another update explains nothing but where most hosts have both:
+    that one crashes nobody who lacks it, and hits of the hosts that are known to have both are left out anyway.
 
     Args:
         hosts: number in the fleet. While few have the update, a rise in crashes that is bound to no place and is mostly
@@ -128,11 +129,12 @@ def explanation(
     """
     since = min((datetime.fromtimestamp(ring.soaked_from_us / 1e6, tz=UTC) for ring in rings), default=instant)
     hits = [at for ring in rings for at in ring.hits_at]
+    most_have_both = 2 * sum(ring.both for ring in rings) > sum(ring.exposed for ring in rings)
     is_with_few = _FEW_OF_FLEET * sum(ring.exposed for ring in rings) <= hosts
     told: list[Elsewhere] = []
     for incident in found:
         other = incident["verdict"] == "no_update" or (
-            incident["verdict"] == "update" and incident["update_id"] != update_id
+            incident["verdict"] == "update" and incident["update_id"] != update_id and most_have_both
         )
         began, until = _span(incident, instant, "closed_at")
         met = sum(began <= at <= until for at in hits)

@@ -84,6 +84,7 @@ class Ring:
         weight: of the exposed hosts by customer.
         shared: how many were hit once they had another update as well that is named.
         relapsed: how many of the hit had crashed in the day before they got it, too.
+        both: hosts that have, or had, another update as well that is named.
         evidence: the same, weighted by customer, for the statistical tests; without what befell hosts once they had
             another update as well that is named, which tells nothing of this one.
     """
@@ -106,6 +107,7 @@ class Ring:
     weight: float = 0.0
     shared: int = 0
     relapsed: int = 0
+    both: int = 0
 
     @property
     def hit(self) -> int:
@@ -251,6 +253,7 @@ def _ring(
         weight=told["weight"],
         shared=sum(row["shared"] for row in hits),
         relapsed=sum(row["relapsed"] for row in hits),
+        both=told["both_named"],
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],

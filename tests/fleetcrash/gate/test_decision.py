@@ -266,7 +266,9 @@ def test_other_updates_that_are_named_come_with_the_end_of_their_incident():
 
 def test_what_is_put_down_to_others_since_the_rollout_began_explains():
     later, rings = RELEASED + timedelta(hours=3), [ring()]
-    assert explanation([incident("update", "u2")], "u1", rings, later) is not None
+    assert explanation([incident("update", "u2")], "u1", rings, later) is None, "no host has both"
+    assert explanation([incident("update", "u2")], "u1", [ring(both=2000)], later) is None, "half of them have"
+    assert explanation([incident("update", "u2")], "u1", [ring(both=2001)], later) is not None
     assert explanation([incident("no_update", closed=True)], "u1", rings, later) is not None
     assert explanation([incident("update", "u1")], "u1", rings, later) is None
     over = [ring(soaked_from_us=int((RELEASED + timedelta(hours=2)).timestamp() * 1e6))]
@@ -281,7 +283,7 @@ def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():
     later = RELEASED + timedelta(hours=5)
 
     def told(hits: list[int]) -> tuple[str, bool]:
-        found = explanation([outage, newer], "u1", [ring(hits=hits)], later)
+        found = explanation([outage, newer], "u1", [ring(hits=hits, both=4000)], later)
         assert found is not None
         return found.incident_id, found.met
 
@@ -305,7 +307,7 @@ def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():
 def test_a_rise_of_hardly_any_but_those_that_have_the_update_explains_nothing(changed, hosts, explains):
     rise = incident("no_update")
     rise.update({"cause": "module", "evidence": {"hosts_crashed": 4, "hosts_dark": 1}, **changed})
-    found = explanation([rise], "u1", [ring(hits=[40, 50, 60])], RELEASED + timedelta(hours=3), hosts=hosts)
+    found = explanation([rise], "u1", [ring(hits=[40, 50, 60], both=4000)], RELEASED + timedelta(hours=3), hosts=hosts)
     assert (found is not None) == explains
 
 

@@ -220,6 +220,23 @@ def test_hosts_beside_the_ring_that_are_hit_alike_explain_its_hits(tmp_path):
     assert min(wave.evidence.hits.beside) > 10
 
 
+def test_hosts_with_another_update_that_is_named_are_not_beside_it_until_its_incident_is_over(tmp_path):
+    hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(60)]
+    installs = [install(number, RELEASED) for number in range(20)]
+    installs += [install(number, RELEASED - minutes(5), "u2") for number in range(20, 55)]
+    crashes = [crash(number, RELEASED + minutes(5)) for number in (*range(3), *range(20, 50))]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=installs, crash=crashes)
+
+    def beside(until: datetime) -> tuple[float, int]:
+        with Engine(lake, as_of=AN_HOUR_LATER) as engine:
+            [canary], _ = read_rings(engine, "u1", disturbed=[], named=[("u2", until)])
+            hit = engine.rows("gate/hits_in_order")[0]
+        return float(min(canary.evidence.hits.beside)), hit["beside_os_minutes"]
+
+    assert beside(AN_HOUR_LATER) == (1.0, 15 * 5 * 3), "five hosts lack both"
+    assert beside(RELEASED - minutes(20))[0] > 10, "what was over before cannot be told from any other rise"
+
+
 def test_hosts_are_beside_it_until_an_hour_before_they_get_it_themselves(tmp_path):
     hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(60)]
     crashes = [crash(number, RELEASED + minutes(5)) for number in (*range(3), *range(20, 50))]
@@ -356,7 +373,7 @@ def test_what_befalls_a_host_with_another_named_update_as_well_is_counted_and_te
             return read_rings(engine, "u1", disturbed=[], named=[("u2", until)])[0][0]
 
     told, alone = canary(RELEASED + minutes(90)), canary(RELEASED - minutes(1))
-    assert (told.exposed, told.crashed, told.shared, told.holders) == (10, 4, 2, 10)
+    assert (told.exposed, told.crashed, told.shared, told.holders, told.both) == (10, 4, 2, 10, 4)
     assert (told.host_hours, told.expected) == pytest.approx((alone.host_hours, alone.expected))
     assert [(len(one.evidence.hits), one.evidence.exposed) for one in (told, alone)] == [(2, 7), (4, 10)]
     assert (told.evidence.heads, told.weight) == (7.0, 10.0)

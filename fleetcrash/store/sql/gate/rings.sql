@@ -7,7 +7,7 @@
 -- left_us: when the last of them went offline; null while one is online, and where presence is not told.
 -- holders: those that have it still. silent: servers that were hit and are offline. hosts: that the inventory has in the ring.
 -- telling: those that had it for an hour, or have it, without another update as well that is named; weighted: their weight;
--- weight: of all of them.
+-- weight: of all of them. both_named: those that have, or had, another such update as well.
 -- Reads the kept tables gate_exposed, gate_hits and known_presence.
 WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
@@ -35,7 +35,7 @@ sizes AS (SELECT ring, count(*) AS hosts FROM hosts GROUP BY ring)
 SELECT
   exposed.ring,
   coalesce(exposed.ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS name,
-  count(*) AS exposed, count(*) FILTER (told_alone) AS telling,
+  count(*) AS exposed, count(*) FILTER (told_alone) AS telling, count(exposed.shared_us) AS both_named,
   coalesce(sum(exposed.weight) FILTER (told_alone), 0.0) AS weighted, sum(exposed.weight) AS weight,
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
   CAST(min(exposed.first_us) AS BIGINT) AS first_us,
