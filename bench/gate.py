@@ -159,6 +159,7 @@ class Drawn:
                 heads=float(exposed),
                 exposed=exposed,
                 excess=int((hits.age < EARLY_AGES).sum()) - float(self._lived_early[minute]) * rate,
+                surplus=len(hits) - float(self._lived[minute]) * rate,
             ),
         )
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
+from fleetcrash.counts import clearly_more
 
 # Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector looks at
 # four hours as well.
@@ -87,6 +88,7 @@ class Evidence:
         heads: weighted number of hosts that have, or had, the update.
         exposed: hosts that have, or had, the update.
         excess: how many more of them were hit in their first hour than expected, and than hosts beside them.
+        surplus: the same of all the time for which they are followed.
     """
 
     time: Floats
@@ -96,18 +98,26 @@ class Evidence:
     heads: float
     exposed: int
     excess: float
+    surplus: float
 
     @property
     def seen(self) -> float:
-        """Share of its hosts that were hit in the first hour, beyond the expected."""
-        return max(self.excess, 0.0) / max(self.exposed, 1)
+        """Share of its hosts that were hit in the first hour, beyond the expected; or in all, if that is more."""
+        return max(self.excess, self.surplus, 0.0) / max(self.exposed, 1)
+
+
+def is_chance(evidence: Evidence, share: float) -> bool:
+    """Whether more than the share were hit, but not in the first hour, and no more than chance brings in a day."""
+    hits = float((1.0 / evidence.hits.beside).sum())
+    early, late = (max(count, 0.0) / max(evidence.exposed, 1) for count in (evidence.excess, evidence.surplus))
+    return early < share <= late and not clearly_more(hits, max(hits - evidence.surplus, 0.0))
 
 
 def upper_bound(evidence: Evidence, *, alpha: float) -> float:
     """Upper bound on the share of hosts that the update hits beyond the baseline: the least bound at any look so far.
 
-    Once ruled out, an excess stays ruled out, but the bound is never below the excess that was seen in the first hours
-    of its hosts; over a day chance alone brings more.
+    Once ruled out, an excess stays ruled out as long as hosts are hit along the curve. The bound is never below the
+    excess that was seen, or a fault that is slower than that would be told as ruled out beside its own hits.
 
     Args:
         alpha: chance that it is ever below the true share, if hosts are hit along the curve.
@@ -276,4 +286,5 @@ def together(parts: Sequence[Evidence]) -> Evidence:
         heads=sum(part.heads for part in parts),
         exposed=sum(part.exposed for part in parts),
         excess=sum(part.excess for part in parts),
+        surplus=sum(part.surplus for part in parts),
     )

@@ -218,7 +218,7 @@ def _ring(
     minutes, told_minutes = len(grid.minutes), grid.place(grid.told_end)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
     host_minutes = 0.0
-    expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
+    expected, expected_alone, expected_early, expected_weighted = 0.0, 0.0, 0.0, np.zeros(OUTCOMES)
     for row in time:
         at = grid.place(row["minute"])
         rates = baseline.rates_of(ring, _kind(row))
@@ -230,6 +230,7 @@ def _ring(
             continue
         online[at, row["age"]] += row["hosts"]
         weighted[at, row["age"]] += row["weighted"]
+        expected_alone += change
         expected_early += change if row["age"] < EARLY_AGES else 0.0
         expected_weighted += rates * (max(grid.told_end - row["minute"], 0) * row["weighted"])
     online = online.cumsum(0)[:minutes]
@@ -262,6 +263,7 @@ def _ring(
             heads=told["weighted"],
             # Where hosts beside it are hit as many times as often as usual, so many hits are one more than usual.
             excess=float((1.0 / struck.beside[struck.age < EARLY_AGES]).sum()) - expected_early,
+            surplus=float((1.0 / struck.beside).sum()) - expected_alone,
             exposed=told["telling"],
         ),
     )

@@ -15,6 +15,7 @@ from fleetcrash.counts import clearly_more
 from fleetcrash.gate.evidence import (
     Evidence,
     hosts_wanted,
+    is_chance,
     log_evidence,
     ratio_bound,
     shortfall,
@@ -220,7 +221,9 @@ def _judge_ring(
     # hosts that got the update early must not hold a rollout for ever. Not if its own hits stand out.
     enough = _ENOUGH * hosts_wanted(under.settings.max_excess, alpha=under.alpha)
     unlike = log_evidence(ring.evidence, caution=under.caution) >= -log(under.alpha)
-    by_itself = whole is None or unlike or max(ring.evidence.heads, ring.weight) >= enough
+    is_large = max(ring.evidence.heads, ring.weight) >= enough
+    # In a day chance brings a ring of a few thousand hosts more than the share, which others then have to tell.
+    by_itself = whole is None or unlike or (is_large and not is_chance(ring.evidence, under.settings.max_excess))
     evidence = ring.evidence if whole is None or by_itself else whole
     bound = upper_bound(evidence, alpha=under.alpha)
     risen = _risen([ring], ring.evidence, share, under)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetcrash.gate.evidence import AGES, WINDOWS, Evidence, Hits
+from fleetcrash.gate.evidence import AGES, EARLY_AGES, WINDOWS, Evidence, Hits
 from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.store import Lake
 from tests.dashboard.fleet import append_rows
@@ -42,7 +42,8 @@ def evidence(hosts: int, minutes: int, hits: Sequence[int] = (), *, outcome: int
         ),
         heads=hosts * weight,
         exposed=hosts,
-        excess=len(at) - float(time.sum()) * RATE,
+        excess=float((at < WINDOWS[EARLY_AGES - 1]).sum()) - float(time[:, :EARLY_AGES].sum()) * RATE,
+        surplus=len(at) - float(time.sum()) * RATE,
     )
 
 

@@ -56,6 +56,35 @@ def test_a_ring_of_which_nobody_is_online_holds_if_it_is_large_enough_to_go_by_i
     assert decide(FRESH, [ring(), few], UNDER).rings[1].decision is Decision.GO
 
 
+def test_hits_after_the_first_minutes_are_no_excess_that_is_ruled_out():
+    """The bound of the first minutes says 0.0008; the hits that came since say more."""
+    slow = ring(minutes=180, hits=[70, 80, 95, 110, 120, 150, 160, 170])
+    answer = decide(FRESH, [slow], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert answer.upper_bound == pytest.approx((8 - slow.expected) / 4000)
+    assert answer.reason == (
+        "Ring canary: bound 0.0016 is not below 0.001: 8 of 4,000 hosts crashed or went dark where 1.7 were expected."
+    )
+    usual = ring(minutes=180, hits=[70, 110, 150, 160, 170])
+    assert decide(FRESH, [usual], UNDER).decision is Decision.GO, "fewer than one in a thousand more than expected"
+
+
+def test_what_chance_brings_one_ring_in_a_day_is_told_by_all_rings_together():
+    under, fresh = replace(UNDER, instant=RELEASED + timedelta(minutes=1300)), replace(FRESH, told_us=us(1300))
+    first = ring(minutes=1300, hits=[80 * number for number in range(1, 17)])
+    assert first.hit - first.expected < 4000 * 0.001 * 2
+    lucky = [1290 // 23 * number + 1 for number in range(23)]
+    second = ring("early", hosts=8000, minutes=1300, hits=lucky)
+    assert decide(fresh, [first], under).decision is Decision.GO
+    first = ring(minutes=1300, hits=[70 * number for number in range(1, 19)])
+    assert decide(fresh, [first], under).decision is Decision.HOLD, "alone, nothing else tells"
+    answer = decide(fresh, [first, second], under)
+    assert [one.by_itself for one in answer.rings] == [False, True]
+    assert answer.rings[0].decision is Decision.GO
+    worse = ring(minutes=1300, hits=[40 * number for number in range(1, 32)])
+    assert decide(fresh, [worse, second], under).rings[0].by_itself, "that is no chance"
+
+
 def test_too_few_hosts_hold_and_it_says_how_many_would_do():
     answer = decide(FRESH, [ring(hosts=1000)], UNDER)
     assert answer.decision is Decision.HOLD
@@ -132,10 +161,10 @@ def test_a_ring_that_others_explain_says_so_while_its_bound_is_too_wide():
     answer = decide(FRESH, [flooded], replace(UNDER, elsewhere=explained))
     assert answer.decision is Decision.HOLD
     assert answer.reason.startswith(
-        "Hosts were hit, which inc-2 may explain: de lost its power. Ring canary: bound 0.0014 is not below 0.001: 7 of"
+        "Hosts were hit, which inc-2 may explain: de lost its power. Ring canary: bound 0.0016 is not below 0.001: 7 of"
     )
     for other in (None, replace(explained, met=False)):
-        assert decide(FRESH, [flooded], replace(UNDER, elsewhere=other)).reason.startswith("Ring canary: bound 0.0014")
+        assert decide(FRESH, [flooded], replace(UNDER, elsewhere=other)).reason.startswith("Ring canary: bound 0.0016")
     few = decide(FRESH, [ring(hosts=1000)], replace(UNDER, elsewhere=explained))
     assert few.reason.startswith("Ring canary: bound"), "too few hosts are no hits"
 
@@ -176,7 +205,7 @@ def test_a_large_ring_of_which_few_count_does_not_go_by_the_others():
 def test_what_strikes_others_alike_holds_as_long_as_it_goes_on():
     struck = ring(hosts=8000, hits=[20 + number for number in range(16)])
     hits = replace(struck.evidence.hits, beside=np.full(16, 1000.0))
-    struck = replace(struck, evidence=replace(struck.evidence, hits=hits, excess=0.0))
+    struck = replace(struck, evidence=replace(struck.evidence, hits=hits, excess=0.0, surplus=0.0))
     outage = Elsewhere("inc-2", "de lost its power.")
     answer = decide(FRESH, [struck], replace(UNDER, elsewhere=outage))
     assert (answer.decision, answer.reason) == (
