@@ -67,18 +67,21 @@ def gate(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: JSON) -> None:
-    from fleetcrash.gate.wording import bound_text
+    from fleetcrash.gate.wording import bound_text, quoted
 
     print(f"{found['decision'].upper()}  {readable(found['update_id'])}  as of {found['as_of']}")
     print(*map(readable, textwrap.wrap(found["reason"], _WIDTH)), sep="\n")
     if not found["rings"]:
         return
-    names = [readable(one["ring"]) for one in found["rings"]]
+    names = ["(no ring)" if one["ring"] is None else readable(quoted(one["ring"])) for one in found["rings"]]
     width = max(4, *map(len, names))
-    print(f"\n{'ring':{width}}  decision   exposed  host-hours  crashed   dark  expected  excess below")
+    print(f"\n{'ring':{width}}  decision   exposed  host-hours  crashed  went dark  expected  excess below")
     for name, one in zip(names, found["rings"], strict=True):
         print(
             f"{name:{width}}  {one['decision']:8}  {one['exposed']:8,}  {one['host_hours']:10,.1f}"
-            f"  {one['crashed']:7,}  {one['dark']:5,}  {one['expected']:8.2f}  {bound_text(one['upper_bound'])}"
+            f"  {one['crashed']:7,}  {one['dark']:9,}  {one['expected']:8.2f}  {bound_text(one['upper_bound'])}"
             + ("" if one["bound_from"] == "ring" else " (all rings)")
         )
+    if found["decision"] == "hold" and all(one["decision"] == "go" for one in found["rings"]):
+        print("Each ring by itself may go; what holds the rollout as a whole is said above.")
+    print("excess below: the bound, a share of hosts hit beyond the usual, at 95 % however often one asks")

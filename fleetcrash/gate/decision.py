@@ -107,9 +107,9 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
             return Accusation(incident["incident_id"], True, incident["summary"])
     for incident in found:
         names = [one["update_id"] for one in incident["candidates"]]
-        tied = compress(names, are_tied([one["probability"] for one in incident["candidates"]]))
+        tied = list(compress(names, are_tied([one["probability"] for one in incident["candidates"]])))
         if incident["verdict"] == "cannot_separate" and incident["closed_at"] is None and update_id in tied:
-            return Accusation(incident["incident_id"], False, incident["summary"])
+            return Accusation(incident["incident_id"], False, incident["summary"], alone=len(tied) == 1)
     return None
 
 
@@ -234,6 +234,7 @@ def _ring(one: RingAnswer) -> JSON:
         "dark": ring.dark,
         "expected": round(ring.expected, 6),
         "upper_bound": round(one.upper_bound, 8),
+        "still_dark": ring.still_dark,
         "bound_from": "ring" if one.by_itself else "all rings",
         "reasons": list(one.reasons),
     }

@@ -69,9 +69,10 @@ class Ring:
     """What is known about a ring that has the update.
 
     Attributes:
+        name: None for hosts of which the inventory tells no ring.
         exposed: hosts that have it, or had it; each counts from when it was last sent the update.
         host_hours: that they were at risk with it, up to a day each.
-        crashed, dark: hosts that were hit: those that crashed at all, and those that only went dark.
+        crashed, dark: hosts that were hit: those that crashed at all, and those that only went dark, back or not.
         begun: whether more than a few stray hosts have it.
         expected: hosts that would have been hit without it.
         hits_at: when each of these hosts was hit, to the minute.
@@ -84,12 +85,13 @@ class Ring:
         weight: of the exposed hosts by customer.
         shared: how many were hit once they had another update as well that is named.
         relapsed: how many of the hit had crashed in the day before they got it, too.
+        still_dark: servers that are dark now, as the contract's list of hosts has it.
         both: hosts that have, or had, another update as well that is named.
         evidence: the same, weighted by customer, for the statistical tests; without what befell hosts once they had
             another update as well that is named, which tells nothing of this one.
     """
 
-    name: str
+    name: str | None
     exposed: int
     host_hours: float
     crashed: int
@@ -108,6 +110,7 @@ class Ring:
     shared: int = 0
     relapsed: int = 0
     both: int = 0
+    still_dark: int = 0
 
     @property
     def hit(self) -> int:
@@ -237,7 +240,7 @@ def _ring(
     struck = _hits([row for row in hits if not row["shared"]], baseline, ring, grid)
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
-        name=told["name"],
+        name=ring,
         exposed=told["exposed"],
         host_hours=host_minutes / 60.0,
         crashed=crashed,
@@ -255,6 +258,7 @@ def _ring(
         shared=sum(row["shared"] for row in hits),
         relapsed=sum(row["relapsed"] for row in hits),
         both=told["both_named"],
+        still_dark=told["still_dark"],
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],

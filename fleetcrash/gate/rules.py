@@ -25,7 +25,7 @@ from fleetcrash.gate.evidence import (
 )
 from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.gate.settings import Settings
-from fleetcrash.gate.wording import bound_text, clock_text, counted, minutes_text, slow_text
+from fleetcrash.gate.wording import bound_text, clock_text, counted, minutes_text, ring_text, slow_text
 
 # Chance that the detector ever alarms about a harmless update; see docs/naming.md.
 DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
@@ -59,11 +59,13 @@ class Accusation:
     Attributes:
         named: the incident names it; else it is tied with others.
         summary: of the incident, one sentence.
+        alone: no other update is tied with it, so that it is this one or none.
     """
 
     incident_id: str
     named: bool
     summary: str
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
     if under.accused is not None:
         struck = [one.reasons[0] for one in answers if one.risen]
         answers = tuple(replace(one, decision=Decision.HALT) for one in answers)
-        what = "named by" if under.accused.named else "tied with others in"
+        what = "suspected, it or no update, in" if under.accused.alone else "tied with others in"
+        what = "named by" if under.accused.named else what
         return answer(
             Decision.HALT, f"{what} {under.accused.incident_id}: {under.accused.summary.rstrip('.')}", *struck
         )
@@ -197,11 +200,17 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         or any(one.risen for one in answers)
         or (under.elsewhere.met and (hits_hold or _goes_on(rings, under.elsewhere, under)))
     ):
-        summary = under.elsewhere.summary.rstrip(".")
         until = ""  # the test keeps its highest value, so that whoever only waits, waits for ever
         if risen or any(one.risen for one in answers):
-            until = ". These hits count for good: waiting does not end this, --override go does"
-        missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}{until}")
+            until = (
+                ". These hits count for good, and waiting does not end this: look at the hosts, then --override halt, "
+                "or go if it was not the update"
+            )
+        said = f"hosts were hit, which {under.elsewhere.incident_id} may explain: {under.elsewhere.summary.rstrip('.')}"
+        if under.elsewhere.over:
+            missing.append(f"{said}; that is over{until}")
+        else:
+            missing.insert(0, said + until)
     if missing:
         return answer(Decision.HOLD, *missing)
     return answer(Decision.GO, f"{counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")
@@ -236,7 +245,7 @@ def _judge_ring(
     reasons += _hardly_alone(ring, under) if by_itself and not too_wide else []
     if too_wide:
         reasons.append(
-            f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, lacking, under)}"
+            f"{ring_text(ring.name)}: {_too_wide([ring] if by_itself else rings, evidence, bound, lacking, under)}"
         )
     struck = too_wide and evidence.seen >= under.settings.max_excess
     return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, struck, tuple(reasons))
@@ -246,7 +255,7 @@ def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circu
     """A sentence if more hosts were hit than chance explains; else the empty text."""
     if log_evidence(evidence, caution=under.caution) < -log(share):
         return ""
-    where = f"ring {rings[0].name}" if len(rings) == 1 else "all rings together"
+    where = ring_text(rings[0].name) if len(rings) == 1 else "all rings together"
     # Whoever reads that not twice as many as expected were hit since would wonder what is said against it.
     is_plain = sum(ring.hit for ring in rings) >= 2.0 * sum(ring.expected for ring in rings)
     return f"{where}: {counted(rings)}{'' if is_plain else ', too many of them early on'}"
@@ -269,6 +278,11 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
         found.append("no host is known to have it")
     elif not any(ring.holders for ring in rings):
         found.append("no host has it any more")
+    if rings and update.kind is None:
+        found.append(
+            "the catalogue lacks it, so its kind, its channel and whether it was withdrawn are not known: a record of "
+            "the update ends this"
+        )
     if update.exposure_source != "installs":
         found.append("no install is told of in this lake, so which hosts have it is assumed")
     if update.presence_source != "sessions":
@@ -287,7 +301,7 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
 
 def _not_soaked(ring: Ring, under: Circumstances) -> list[str]:
     left_us = ring.soaked_from_us + under.settings.soak_minutes * 60e6 - under.now_us
-    return [f"ring {ring.name}: soak has {minutes_text(left_us)} to go"] if left_us > 0 else []
+    return [f"{ring_text(ring.name)}: soak has {minutes_text(left_us)} to go"] if left_us > 0 else []
 
 
 def _stale(ring: Ring, under: Circumstances) -> list[str]:
@@ -296,14 +310,16 @@ def _stale(ring: Ring, under: Circumstances) -> list[str]:
     silent_us = under.now_us - ring.beat_us
     if silent_us <= under.settings.fresh_minutes * 60e6:
         return []
-    return [f"ring {ring.name}: no heartbeat for {minutes_text(silent_us)}"]
+    return [f"{ring_text(ring.name)}: no heartbeat for {minutes_text(silent_us)}"]
 
 
 def _left(ring: Ring, under: Circumstances) -> list[str]:
     """A reason if nobody is online in a ring that is judged by itself, as after an update that hangs hosts."""
     if ring.beat_us is not None or ring.left_us is None:
         return []
-    return [f"ring {ring.name}: none of its hosts has been online for {minutes_text(under.now_us - ring.left_us)}"]
+    return [
+        f"{ring_text(ring.name)}: none of its hosts has been online for {minutes_text(under.now_us - ring.left_us)}"
+    ]
 
 
 def _hardly_alone(ring: Ring, under: Circumstances) -> list[str]:
@@ -313,7 +329,7 @@ def _hardly_alone(ring: Ring, under: Circumstances) -> list[str]:
     if alone == ring.exposed or ring.evidence.heads >= wanted:
         return []
     said = f"only {alone:,} of {ring.exposed:,} hosts have it alone, or had it for an hour before another that is named"
-    return [f"ring {ring.name}: {said}; {ceil(wanted):,} would do"]
+    return [f"{ring_text(ring.name)}: {said}; {ceil(wanted):,} would do"]
 
 
 def _silent(ring: Ring, under: Circumstances) -> list[str]:
@@ -321,7 +337,7 @@ def _silent(ring: Ring, under: Circumstances) -> list[str]:
     is_much = ring.silent - ring.expected >= under.settings.max_excess * ring.exposed
     if not is_much or not clearly_more(ring.silent, ring.expected):
         return []
-    return [f"ring {ring.name}: {ring.silent:,} of {ring.exposed:,} hosts are not back since they went dark"]
+    return [f"{ring_text(ring.name)}: {ring.silent:,} of {ring.exposed:,} hosts are not back since they went dark"]
 
 
 def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: int, under: Circumstances) -> str:
@@ -332,7 +348,7 @@ def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, lacking: 
     said = f"{said}: {counted(rings)}, and" if any(ring.hit for ring in rings) else f"{said}:"
     wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
     if wanted.host_hours is not None:
-        return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
+        return f"{said} about {max(wanted.host_hours, 1.0):,.0f} more host-hours of its hosts without a hit would do"
     said = f"{said} about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
     if uncounted := sum(ring.exposed - ring.evidence.exposed for ring in rings):
         said = f"{said} ({uncounted:,} do not count, as they have another update as well that is named)"

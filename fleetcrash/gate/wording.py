@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import ceil, floor, isfinite, log10
@@ -15,6 +17,19 @@ from fleetcrash.times import time_text
 # by chance do not make that: it is said of no less, as it sounds like an excuse.
 _MOSTLY_BESIDE = 10.0
 
+_NO_NAMES = ("all", "none", "null", "unknown")
+
+
+def ring_text(name: str | None) -> str:
+    """A ring as a sentence has it."""
+    return "hosts without a ring" if name is None else f"ring {quoted(name)}"
+
+
+def quoted(name: str) -> str:
+    """The name of a ring, in quotes where it might be taken for something else, or not be seen."""
+    is_plain = re.fullmatch(r"\w([\w /.:+&–-]*\w)?", name) and name.lower() not in _NO_NAMES
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
+
 
 def slow_text(fault: SlowFault, whole: Evidence) -> str:
     befell, events = ("went dark", "silences") if fault.outcome == DARK else ("crashed", "crashes")
@@ -22,10 +37,12 @@ def slow_text(fault: SlowFault, whole: Evidence) -> str:
     wanted = "more host-hours will tell"
     if isfinite(fault.host_hours):
         wanted = f"about {max(ceil(fault.host_hours), 1):,} more host-hours without a hit would do"
+    beside = int((whole.hits.beside[whole.hits.outcome == fault.outcome] >= _MOSTLY_BESIDE).sum())
+    alike = f" ({beside:,} of them while hosts without it did, too, which hardly count)" if beside else ""
     return (
         f"a slow fault is not ruled out: {fault.hits:,} of {whole.exposed:,} hosts {befell} where "
-        f"{_about(fault.expected)} were expected, so {events} may be {times} as frequent as usual; from the second "
-        f"ring on that must be below {_about(fault.limit)}, and {wanted}"
+        f"{_about(fault.expected)} were expected{alike}, so {events} may be {times} as frequent as usual; from the "
+        f"second ring on that must be below {_about(fault.limit)}, and {wanted}"
     )
 
 
@@ -51,6 +68,9 @@ def _about(count: float) -> str:
 
 
 def minutes_text(microseconds: float) -> str:
+    """A time in minutes, or in hours where that is more than two hundred minutes."""
+    if microseconds > 200 * 60e6:
+        return f"{microseconds / 3600e6:.1f} hours"
     count = max(ceil(microseconds / 60e6), 1)
     return f"{count} minute{'s' * (count > 1)}"
 

@@ -40,7 +40,8 @@ def test_go_is_0_and_hold_is_3(quiet, run):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "GO  u1  as of 2026-03-04T14:10:00Z"
-    assert lines[-1].split()[:3] == ["canary", "go", "40"]
+    assert lines[-2].split()[:3] == ["canary", "go", "40"]
+    assert lines[-1].startswith("excess below: the bound, ")
     status, out, _ = run("gate", "u1", "--lake", quiet, *SOAKED, "--json")
     assert (status, json.loads(out)["decision"]) == (3, "hold")
 

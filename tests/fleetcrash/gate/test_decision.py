@@ -250,6 +250,8 @@ def incident(verdict: str, update_id: str | None = None, *, closed: bool = False
 def test_named_and_tied_accuse_and_a_candidate_by_the_way_does_not():
     named = accusation([incident("update", "u1", closed=True)], "u1")
     tied = accusation([incident("cannot_separate", None, u1=0.4, u2=0.5)], "u1")
+    alone = accusation([incident("cannot_separate", None, u1=0.5)], "u1")
+    assert (tied is not None and tied.alone, alone is not None and alone.alone) == (False, True)
     assert (named is not None and named.named, tied is not None and tied.named) == (True, False)
     assert accusation([incident("cannot_separate", None, u1=0.001, u2=0.9)], "u1") is None
     assert accusation([incident("cannot_separate", None, closed=True, u1=0.4)], "u1") is None

@@ -22,7 +22,7 @@ from tests.fleetcrash.worlds import UPDATES, at, known_by, lake_of, worlds
 AN_HOUR_LATER = RELEASED + timedelta(hours=1)
 
 
-def read(lake: Lake, *, as_of=AN_HOUR_LATER, disturbed: Sequence[Span] = ()) -> tuple[dict[str, Ring], Baseline]:
+def read(lake: Lake, *, as_of=AN_HOUR_LATER, disturbed: Sequence[Span] = ()) -> tuple[dict[str | None, Ring], Baseline]:
     with Engine(lake, as_of=as_of) as engine:
         rings, baseline = read_rings(engine, "u1", disturbed=disturbed)
     return {one.name: one for one in rings}, baseline
@@ -61,8 +61,8 @@ def lake(tmp_path_factory) -> Lake:
 
 def test_each_ring_that_has_it_is_told_apart(lake):
     rings, _ = read(lake)
-    assert list(rings) == ["canary", "unknown", "broad"], "in the order in which they got it"
-    assert {name: one.exposed for name, one in rings.items()} == {"canary": 10, "unknown": 1, "broad": 1}
+    assert list(rings) == ["canary", None, "broad"], "in the order in which they got it"
+    assert {name: one.exposed for name, one in rings.items()} == {"canary": 10, None: 1, "broad": 1}
 
 
 def test_the_first_hit_of_a_host_counts_and_what_is_not_known_yet_does_not(lake):
@@ -97,7 +97,7 @@ def test_a_host_whose_clock_says_1970_adds_a_day_to_the_evidence_and_not_half_a_
             path, host=[host(number, None) for number in range(4)], crash=[crash(1, RELEASED + minutes(7))],
             install=[*(install(number, RELEASED) for number in range(3)), *more],
         )  # fmt: skip
-        return read(lake)[0]["all"]
+        return read(lake)[0][None]
 
     strange = install(3, datetime.fromtimestamp(5, tz=UTC), received_at=RELEASED)
     without, with_it = of_three(tmp_path / "without"), of_three(tmp_path / "with", strange)
@@ -123,9 +123,9 @@ def test_a_fleet_without_rings_is_one_ring_and_more_than_a_day_is_not_followed(t
     lake = lake_with(tmp_path / "lake", host=hosts, install=[install(number, RELEASED) for number in range(3)],
                      crash=[crash(0, RELEASED + timedelta(hours=30)), crash(5, START)])  # fmt: skip
     rings, _ = read(lake, as_of=RELEASED + timedelta(hours=40))
-    assert list(rings) == ["all"]
-    assert rings["all"].host_hours == pytest.approx(72, abs=0.2)
-    assert rings["all"].hit == 0
+    assert list(rings) == [None]
+    assert rings[None].host_hours == pytest.approx(72, abs=0.2)
+    assert rings[None].hit == 0
 
 
 def test_hosts_that_the_inventory_lacks_have_a_baseline_of_their_own_crashes(tmp_path):
@@ -137,7 +137,7 @@ def test_hosts_that_the_inventory_lacks_have_a_baseline_of_their_own_crashes(tmp
             install=[install(number, RELEASED) for number in range(100)],
             crash=[crash(number, START + minutes(40 + number)) for number in range(30)],
         )
-        return read(lake)[0]["all"].expected
+        return read(lake)[0][None].expected
 
     told = expected_with(tmp_path / "told", [host(number, None) for number in range(200)])
     assert expected_with(tmp_path / "untold", []) == pytest.approx(told, rel=0.01)
@@ -154,7 +154,7 @@ def test_a_ring_may_be_called_what_is_said_of_hosts_without_one(tmp_path, name):
 
     expected, other = rings_of("canary")
     named, without = rings_of(name)
-    assert (named.name, without.name) == (name, "unknown")
+    assert (named.name, without.name) == (name, None)
     assert [named.exposed, without.exposed] == [20, 5]
     assert [named.expected, without.expected] == pytest.approx([expected.expected, other.expected])
 
@@ -286,7 +286,7 @@ def test_a_server_that_was_dark_and_is_back_is_not_silent(tmp_path):
         install=[install(number, RELEASED) for number in range(3)],
     )
     told = [read(lake, as_of=RELEASED + minutes(as_of))[0]["canary"] for as_of in (30, 50)]
-    assert [(ring.dark, ring.silent) for ring in told] == [(2, 2), (2, 1)]
+    assert [(ring.dark, ring.silent, ring.still_dark) for ring in told] == [(2, 2, 2), (2, 1, 1)]
 
 
 def test_heartbeats_of_the_ring_tell_how_fresh_it_is(tmp_path):

@@ -12,7 +12,7 @@ from fleetcrash.errors import BadArgument
 from fleetcrash.gate.reading import Ring
 from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, decide
 from fleetcrash.gate.settings import Settings
-from fleetcrash.gate.wording import bound_text
+from fleetcrash.gate.wording import bound_text, ring_text
 from tests.fleetcrash.gate.rollouts import RELEASED, UPDATE, ring
 
 AFTER = RELEASED + timedelta(minutes=130)
@@ -96,6 +96,10 @@ def test_too_few_hosts_hold_and_it_says_how_many_would_do():
     ("changed", "reason"),
     [
         ({"reverted_us": us(30)}, "It was withdrawn at 2026-03-04T12:30:00Z"),
+        (
+            {"kind": None},
+            "The catalogue lacks it, so its kind, its channel and whether it was withdrawn are not known: a",
+        ),
         ({"exposure_source": "release"}, "No install is told of in this lake"),
         ({"presence_source": "assumed"}, "No presence is told of in this lake"),
         ({"crash_told": False}, "No crash of any host is on record, so crashes may not be told of at all: one of any"),
@@ -137,6 +141,8 @@ def test_what_is_named_or_tied_halts_whatever_the_rings_say():
     assert named.reason == "Named by inc-1: u1 crashes Windows."
     tied = decide(FRESH, [ring()], replace(UNDER, accused=Accusation("inc-1", False, "cannot separate")))
     assert (tied.decision, tied.reason) == (Decision.HALT, "Tied with others in inc-1: cannot separate.")
+    alone = decide(FRESH, [ring()], replace(UNDER, accused=Accusation("inc-1", False, "cannot separate", alone=True)))
+    assert alone.reason == "Suspected, it or no update, in inc-1: cannot separate."
 
 
 def test_hits_that_another_incident_explains_hold_and_do_not_halt():
@@ -144,9 +150,13 @@ def test_hits_that_another_incident_explains_hold_and_do_not_halt():
     answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3])], elsewhere)
     assert answer.decision is Decision.HOLD
     assert answer.reason == (
-        "Hosts were hit, which inc-2 may explain: u2 crashes Windows. These hits count for good: waiting does not end "
-        "this, --override go does. Ring canary: 5 of 4,000 hosts crashed or went dark where 1.2 were expected."
+        "Hosts were hit, which inc-2 may explain: u2 crashes Windows. These hits count for good, and waiting does not "
+        "end this: look at the hosts, then --override halt, or go if it was not the update. Ring canary: 5 of "
+        "4,000 hosts crashed or went dark where 1.2 were expected."
     )
+    over = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3])], replace(UNDER, elsewhere=Elsewhere("inc-2", "So.", over=True)))
+    assert over.reason.startswith("Ring canary: 5 of 4,000 hosts"), "what is over does not lead"
+    assert "Hosts were hit, which inc-2 may explain: So; that is over. These hits count" in over.reason
     later = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3], minutes=1300)], elsewhere)
     assert (later.decision, later.rings[0].risen) == (Decision.HOLD, True), "what it says is true"
     assert decide(FRESH, [ring()], elsewhere).decision is Decision.GO, "a quiet ring does not wait for others"
@@ -370,3 +380,34 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 )
 def test_a_small_bound_is_not_told_as_zero(bound, text):
     assert bound_text(bound) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("canary", "ring canary"),
+        ("Ring 1 – früh", "ring Ring 1 – früh"),
+        (" ", 'ring " "'),
+        ("null", 'ring "null"'),
+        ("all", 'ring "all"'),
+        (None, "hosts without a ring"),
+    ],
+)
+def test_a_ring_is_told_from_hosts_without_one_and_from_the_sentence_around_it(name, text):
+    assert ring_text(name) == text
+
+
+def test_hosts_of_an_outage_that_a_slow_fault_counts_for_little_are_told():
+    struck = ring("early", hosts=8000, hits=[70, 80, 90, 100, 110])
+    hits = replace(struck.evidence.hits, beside=np.array([1.0, 1.0, 1.0, 1.0, 50.0]))
+    answer = decide(FRESH, [ring(), replace(struck, evidence=replace(struck.evidence, hits=hits))], UNDER)
+    assert (
+        "5 of 12,000 hosts crashed where 3.7 were expected (1 of them while hosts without it did, too" in answer.reason
+    )
+
+
+def test_a_long_silence_is_told_in_hours():
+    assert (
+        decide(replace(FRESH, told_us=us(-231)), [ring()], UNDER).reason
+        == "Nothing was told of the fleet for 6.0 hours."
+    )
