@@ -149,7 +149,7 @@ def read_rings(
     engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE, **others)
     engine.keep("gate_lately", "gate/crashed_lately")
     engine.keep("gate_named", "gate/named_hosts", **others)
-    engine.keep("gate_hits", "gate/hit_hosts")
+    engine.keep("gate_hits", "gate/hit_hosts", update_id=update_id)
     engine.keep("gate_beside", "gate/hits_beside")
     past = {"lag_us": TOLD_AFTER_MINUTES * US_A_MINUTE, "history_us": _HISTORY_DAYS * 1440 * US_A_MINUTE}
     history = {
@@ -293,6 +293,8 @@ def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
     """Which hits bear witness: of one place two at most in any ten minutes.
 
     None is a host that a patch restarted, or that was in a loop when it got the update: it would have gone on anyway.
+    Nor is one that had crashed in the day before and got yet another update since: of crashes again the detector tells
+    nothing, so that nobody else would name that one.
 
     Only witnesses keep others from being one. Each hit of a place that is hit steadily would else be too close to the
     last, and a fault in a ring that is a single site would halt it never.
@@ -300,7 +302,7 @@ def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
     newest: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_WITNESSES))
     found = np.zeros(len(rows), dtype=bool)
     for number, row in enumerate(rows):
-        if row["restarted"] or row["since_crash"] == LOOP:
+        if row["restarted"] or row["since_crash"] == LOOP or row["overtaken"]:
             continue
         before = newest[row["place"]] if row["place"] is not None else deque()
         found[number] = len(before) < _WITNESSES or row["at_us"] - before[0] > _WITNESSES_WITHIN_US

@@ -30,9 +30,8 @@ def canary(path: Path, crashes: Sequence[dict[str, Any]], *, after: float = 60, 
         path,
         host=[host(number, "canary" if number < 60 else "broad") for number in range(200)],
         session=[{"host_id": f"h{number}", "online_from": START - timedelta(days=2)} for number in range(200)],
-        install=[install(number, RELEASED) for number in range(60)],
         crash=crashes,
-        **more,
+        **{"install": [install(number, RELEASED) for number in range(60)], **more},
     )
     with Engine(lake, as_of=RELEASED + minutes(after)) as engine:
         rings, baseline = read_rings(engine, "u1", disturbed=[])
@@ -60,6 +59,18 @@ def test_a_crash_is_held_against_how_often_such_hosts_crash_again(tmp_path, befo
     assert ring.evidence.hits.rate.tolist() == pytest.approx([expected])
     assert ring.relapsed == (since_crash > 0)
     assert ring.evidence.hits.witness.tolist() == [since_crash < 3]
+
+
+def test_a_crash_again_after_a_newer_update_may_be_that_ones_and_halts_nothing(tmp_path):
+    before = [crash(number, RELEASED - minutes(240 - number)) for number in range(20)]
+    again = [crash(number, RELEASED + minutes(42)) for number in range(12)]
+    newer = [install(number, RELEASED + minutes(40), "u2") for number in range(60)]
+    ring, baseline = canary(
+        tmp_path / "lake", [*before, *again], install=[*newer, *(install(n, RELEASED) for n in range(60))]
+    )
+    assert (ring.crashed, any(ring.evidence.hits.witness)) == (12, False)
+    assert log_evidence(ring.evidence, caution=baseline.caution) == 0.0
+    assert upper_bound(ring.evidence, alpha=0.05) > 11 / 60, "nor does it go"
 
 
 def test_a_host_in_a_loop_counts_once_and_bears_no_witness(tmp_path):

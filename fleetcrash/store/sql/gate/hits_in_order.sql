@@ -1,6 +1,6 @@
 -- Hosts that were hit, one row per host, in the order of the hits.
 -- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day. place: hosts that may fall
--- together; null: the host by itself. restarted, shared, since_crash, relapsed: as of gate_hits. beside_*: hosts without the update that were hit in
+-- together; null: the host by itself. restarted, shared, since_crash, relapsed, overtaken: as of gate_hits. beside_*: hosts without the update that were hit in
 -- the same three quarters of an hour in the same OS, region or place, and the host-minutes of all such hosts in these:
 -- as the update goes out there are fewer in each quarter.
 -- Reads the kept tables gate_hits, gate_beside and gate_exposed.
@@ -16,7 +16,7 @@ WITH near AS (
 )
 SELECT
   hits.ring, hits.os_type, hits.always_on, hits.since_boot, hits.outcome, hits.crashed, hits.weight, hits.restarted,
-  hits.shared, hits.since_crash, hits.relapsed,
+  hits.shared, hits.since_crash, hits.relapsed, hits.overtaken,
   hits.place, hits.at_us,
   CAST((hits.at_us + 59999999) // 60000000 AS BIGINT) AS minute,
   CASE
