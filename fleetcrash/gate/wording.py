@@ -32,6 +32,7 @@ def quoted(name: str) -> str:
 
 
 def slow_text(fault: SlowFault, whole: Evidence) -> str:
+    """Why a slow fault is not ruled out, and what would rule it out."""
     befell, events = ("went dark", "silences") if fault.outcome == DARK else ("crashed", "crashes")
     times = f"{fault.ratio:.1f} times" if isfinite(fault.ratio) else "many times"
     wanted = "more host-hours will tell"
@@ -47,6 +48,7 @@ def slow_text(fault: SlowFault, whole: Evidence) -> str:
 
 
 def counted(rings: Sequence[Ring]) -> str:
+    """How many hosts of some rings were hit, how many were to be expected, and which hits count for less."""
     hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
     expected = sum(ring.expected for ring in rings)
     alike = sum(int((ring.evidence.hits.beside >= _MOSTLY_BESIDE).sum()) for ring in rings)
@@ -76,4 +78,5 @@ def minutes_text(microseconds: float) -> str:
 
 
 def clock_text(microseconds: int) -> str:
+    """An instant since 1970 as time."""
     return time_text(datetime.fromtimestamp(microseconds // 1_000_000, tz=UTC))

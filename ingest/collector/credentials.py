@@ -15,9 +15,8 @@ def token_of(request: Request) -> str | None:
     """The token of a request; None if it has none.
 
     ``Authorization: Bearer TOKEN``; ``Basic``, with the token as password (or as name, without a password), as a URL
-    ``http://any:TOKEN@host`` makes it; ``ApiKey``, as Elasticsearch's clients, of such
-    a pair or the token itself; Sentry's key in ``X-Sentry-Auth``,
-    ``Authorization: Sentry`` or the query.
+    ``http://any:TOKEN@host`` makes it; ``ApiKey``, as Elasticsearch's clients, of such a pair or the token itself;
+    Sentry's key in ``X-Sentry-Auth``, ``Authorization: Sentry`` or the query.
     """
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     scheme, rest = scheme.lower(), rest.strip()

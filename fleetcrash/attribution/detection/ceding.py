@@ -78,7 +78,7 @@ class Ceding:
         What begins at a place that raised no alarm need not be an hour later: an update strikes what hosts are.
         """
         since = (tick if incident.said.doubt.since is None else incident.said.doubt.since) - JUDGING_MINUTES
-        stands_apart = self._inquiry.spots.stands_apart(tick, self._inquiry.expected.total.sum(0))
+        stands_apart = self._inquiry.stands_apart(tick)
         portion = self._inquiry.portion(incident.rise)
         lately = mine & (self._inquiry.news.events.minute >= since)
         found = self._inquiry.waves(tick, lately, caution=False, portion=portion)

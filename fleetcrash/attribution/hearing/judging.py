@@ -98,13 +98,14 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     of_waves = found.weighed(inquiry.spots.log_weights(tick)[0])
     foremost = strongest(of_waves)
     struck = case.events if foremost is None else _struck_by_wave(inquiry, case, foremost, found)
+    apart = inquiry.stands_apart(tick)
     rivalry = Rivalry(
         trial,
         found,
         of_waves=of_waves,
         pushed=said.pushed,
-        stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
-        stands_apart=inquiry.stands_apart(tick, struck),
+        stands_there=apart,
+        acquitting=inquiry.acquitting(tick, apart, struck),
         of_strata=inquiry.spots.of_strata(tick) & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=inquiry.spots.of_rollout,

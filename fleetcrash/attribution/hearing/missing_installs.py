@@ -42,7 +42,7 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
             tell of anything.
     """
     struck = inquiry.struck_by_wave(mine, spot, onset, tick)
-    if inquiry.stands_apart(tick, struck)[spot]:
+    if inquiry.acquitting(tick, inquiry.stands_apart(tick), struck)[spot]:
         return ()
     cells = inquiry.spots.cells_of(spot)
     if struck.sum() < _LEAST_STRUCK:

@@ -293,15 +293,18 @@ class Inquiry:
             parts.append(self.departures.by_cell(update, self.expected.time, tick))
         return np.concatenate([seen for seen, _ in parts]), np.concatenate([mean for _, mean in parts])
 
-    def stands_apart(self, tick: int, struck: Mask) -> Mask:
-        """(spots,) those of which a rise says where it is, and no update; see ``Spots.stands_apart``.
+    def stands_apart(self, tick: int) -> Mask:
+        """(spots,) those where hosts stand, and others elsewhere; see ``Spots.stands_apart``."""
+        return self.spots.stands_apart(tick, self.expected.total.sum(0))
+
+    def acquitting(self, tick: int, apart: Mask, struck: Mask) -> Mask:
+        """(spots,) those at which a rise says that it is of the place and of no update.
 
         No region, where most are crashes in a module that is new: a power cut brings none.
 
         Args:
-            struck: (events,) those of the rise.
+            apart: see ``stands_apart``. struck: (events,) those of the rise.
         """
-        apart = self.spots.stands_apart(tick, self.expected.total.sum(0))
         minute = self.news.events.minute  # of what rises slowly a little comes before the rise
         before = (self.news.events.tick <= tick) & (minute < minute[struck].min(initial=tick) - LAG_MINUTES)
         return apart & ~self.spots.are_regions if self.modules.are_in_new(struck, before) else apart

@@ -68,8 +68,8 @@ class Rivalry:
         pushed: of an update by its index the minutes in which many hosts began to get it, in order; the first is that
             of its release.
         stands_there: (spots,) whether it is one where hosts stand, such as a region.
-        stands_apart: (spots,) those of which a rise says where it is: an update that strikes after a while strikes what
-            hosts are, so that a wave there is none of its doing.
+        acquitting: (spots,) of these those where a wave is none of an update's doing that strikes after a while: that
+            strikes what hosts are.
         of_strata: (spots,) whether it is made of whole strata; within one, hosts are compared with those beside.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
@@ -90,7 +90,7 @@ class Rivalry:
     of_waves: Floats
     pushed: Callable[[int], Ints]
     stands_there: Mask
-    stands_apart: Mask
+    acquitting: Mask
     of_strata: Mask
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
@@ -141,7 +141,7 @@ class Rivalry:
         # One that reaches back to before, and says no more by it, is the same as a later one.
         delayed |= self._explained(row) & self._no_better_than(delayed)
         delayed |= self._explained(row) & self._begins_with_boots(row)[:, None]
-        delayed &= ~self.stands_apart[self.waves.spot][:, None]
+        delayed &= ~self.acquitting[self.waves.spot][:, None]
         if delayed.any() and self.fares_worse(row) and self._leaves_out_many(row):
             delayed[:] = False
         return self._with_push(row, share), delayed

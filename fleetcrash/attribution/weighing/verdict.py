@@ -237,9 +237,9 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
     They are installed seconds apart, and which host was struck at which second says little: of those that were pushed
-    within two minutes, half of the hosts may seem to be struck at other ages. Nor do the few struck hosts
-    that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
-    More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
+    within two minutes, half of the hosts may seem to be struck at other ages. Nor do the few struck hosts that have but
+    one of them say anything: as many installs are never told. The hosts beside them that lack one may. More such hosts
+    say nothing where some of them have but the other one, as often as a coin would have it.
     """
     trial, leader = odds.trial, odds.leader
     if leader is None or contrast is None or odds.is_known:

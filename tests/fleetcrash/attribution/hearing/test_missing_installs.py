@@ -61,7 +61,8 @@ class Catalogue:
                     cells=[None],
                 ),
                 spots=SimpleNamespace(cells_of=lambda spot: np.ones(1, bool)),
-                stands_apart=lambda *_: np.zeros(1, bool),
+                stands_apart=lambda _: np.zeros(1, bool),
+                acquitting=lambda *_: np.zeros(1, bool),
                 expected=SimpleNamespace(
                     time=SimpleNamespace(by_update=times, online=np.array([[1000.0]]), share_told_later=told_later),
                 ),

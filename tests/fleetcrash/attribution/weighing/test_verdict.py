@@ -56,7 +56,7 @@ def weigh(
         "strikes_late": lambda _: False,
         "booted_before": lambda _, minutes: np.ones(len(minutes)),
         "ever": np.zeros(len(trial.updates), np.int64),
-        "stands_apart": rivals["stands_there"],
+        "acquitting": rivals["stands_there"],
     }
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
     hosts = SimpleNamespace(
@@ -1120,7 +1120,7 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         says,
         pushed=lambda _: np.array([RELEASED]),
         stands_there=np.array([False, False]),
-        stands_apart=np.array([False, False]),
+        acquitting=np.array([False, False]),
         of_strata=np.array([True, False]),
         contrast=None,
         of_rollout=lambda _: np.array(made),
