@@ -6,21 +6,18 @@ import errno
 import io
 import os
 import sys
-import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
-
 from fleetcrash.errors import UnreadableSource
-from ingest.inflating import Inflater
+from ingest import inflating
+from ingest.inflating import Inflater, Unpacker, Unzstd
 
-PACKED = (".gz", ".zst")
+PACKED: dict[str, type[Unpacker]] = {".gz": Inflater, ".zst": Unzstd}
 # Exceptions raised while a file is read whose content is not what its name or its start says.
-DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
+DAMAGED = (OSError, *inflating.DAMAGED)
 
 _BLOCK_BYTES = 1 << 20
 # A zstd file may begin with a frame to skip, of sixteen kinds.
@@ -28,8 +25,6 @@ _BEGIN = {
     ".gz": (b"\x1f\x8b",),
     ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))),
 }
-
-_SMALL_BLOCK_BYTES = 64 << 10  # a block in which a stream breaks off is read byte by byte
 
 Blocks = Iterator[bytes]
 
@@ -40,22 +35,21 @@ def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
     Args:
         block_bytes: number of bytes to read at once.
     Raises, after the blocks before the damage:
-        EOFError, OSError, zlib.error, pyarrow.ArrowException: see ``DAMAGED``.
+        EOFError, OSError, zlib.error, ZstdError: see ``DAMAGED``.
     """
-    suffix = path.suffix.lower()
-    opener = {".gz": _gzip, ".zst": _zstd}.get(suffix, _plain)
-    return opener(path, block_bytes) if opener is _plain else _unpacked(opener(path, block_bytes), path, suffix)
+    suffix, blocks = path.suffix.lower(), _plain(path, block_bytes)
+    return _contents(blocks, path, suffix) if suffix in PACKED else blocks
 
 
-def _unpacked(blocks: Blocks, path: Path, suffix: str) -> Blocks:
-    """Blocks of a packed file. If it is not packed in this way the error says so, unless it cannot be read again."""
+def _contents(blocks: Blocks, path: Path, suffix: str) -> Blocks:
+    """What a packed file holds. If it is not packed in this way the error says so, unless it cannot be read again."""
     try:
-        yield from blocks
-    except (OSError, zlib.error, pa.ArrowException) as error:
+        yield from inflating.unpacked(blocks, PACKED[suffix]())
+    except inflating.DAMAGED as error:
         if path.is_file():
             with path.open("rb") as file:
-                begins_as_told = file.read(4).startswith(_BEGIN[suffix])
-            if not begins_as_told:
+                start = file.read(4)
+            if start and not start.startswith(_BEGIN[suffix]):
                 said = f"its content is not packed as {suffix} is; give it the suffix of what it is"
                 raise OSError(said) from error
         raise
@@ -72,9 +66,9 @@ def stdin() -> Blocks:
     start = sys.stdin.buffer.read(max(map(len, _BEGIN[".zst"])))
     whole = _Continued(start, sys.stdin.buffer)
     if start.startswith(_BEGIN[".gz"]):
-        yield from _inflated(_blocks(whole, _BLOCK_BYTES))
+        yield from inflating.unpacked(_blocks(whole, _BLOCK_BYTES), Inflater())
     elif start.startswith(_BEGIN[".zst"]):
-        yield from _zstd_blocks(pa.PythonFile(whole, mode="r"), _SMALL_BLOCK_BYTES)
+        yield from inflating.unpacked(_blocks(whole, _BLOCK_BYTES), Unzstd())
     else:
         yield from _blocks(whole, _BLOCK_BYTES)
 
@@ -99,8 +93,8 @@ def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
     """The first bytes, or fewer if there are no more; and all blocks, as if none had been read.
 
     Raises:
-        EOFError, OSError, zlib.error, pyarrow.ArrowException: it is damaged at the start. The blocks raise the errors
-            of later damage.
+        EOFError, OSError, zlib.error, ZstdError: it is damaged at the start. The blocks raise the errors of later
+            damage.
     """
     taken: list[bytes] = []
     left = size_bytes
@@ -146,59 +140,3 @@ def _blocks(stream: IO[bytes] | io.RawIOBase, block_bytes: int) -> Blocks:
 def _plain(path: Path, block_bytes: int) -> Blocks:
     with path.open("rb") as stream:
         yield from _blocks(stream, block_bytes)
-
-
-def _gzip(path: Path, block_bytes: int) -> Blocks:
-    return _inflated(_plain(path, block_bytes))
-
-
-def _inflated(blocks: Blocks) -> Blocks:
-    """The members of a gzip file. The gzip module would drop the last part of a truncated file."""
-    inflater = Inflater()
-    for block in blocks:
-        yield from inflater.feed(block)
-    inflater.end()
-
-
-def _zstd(path: Path, block_bytes: int) -> Blocks:
-    """The frames of a zstd file. A stream drops the unpacked part of a block that it cannot fill."""
-    whole_bytes = 0
-    if path.is_file() and not path.stat().st_size:
-        raise EOFError("it is truncated")
-    try:
-        for block in _zstd_blocks(_arrow_file(path), min(block_bytes, _SMALL_BLOCK_BYTES)):
-            whole_bytes += len(block)
-            yield block
-    except (OSError, pa.ArrowException):
-        if path.is_file():  # a pipe cannot be read again
-            yield from _zstd_rest(path, whole_bytes)
-        raise
-
-
-def _zstd_blocks(packed: pa.NativeFile, block_bytes: int) -> Blocks:
-    with packed as file, pa.CompressedInputStream(file, "zstd") as stream:
-        yield from _blocks(stream, block_bytes)
-
-
-def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:
-    """The bytes between the last whole block and the damage of a file.
-
-    Raises:
-        EOFError: the file has become shorter meanwhile.
-    """
-    rest = bytearray()
-    with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
-        while whole_bytes > 0:
-            block = stream.read(min(whole_bytes, _BLOCK_BYTES))
-            if not block:  # the file is being truncated
-                raise EOFError("it is truncated")
-            whole_bytes -= len(block)
-        with suppress(OSError, pa.ArrowException):
-            while byte := stream.read(1):
-                rest += byte
-    yield bytes(rest)
-
-
-def _arrow_file(path: Path) -> pa.NativeFile:
-    """A file object for Arrow, whose own needs to seek, which a pipe cannot."""
-    return pa.OSFile(os.fsencode(path)) if path.is_file() else pa.PythonFile(path.open("rb"), mode="r")

@@ -203,7 +203,7 @@ class _Finder:
         """A file of a known format; None: of none. A file that can be read only once, such as a pipe, is opened once.
 
         Raises:
-            EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
+            EOFError, OSError, zlib.error, ZstdError: it cannot be read.
         """
         name, about, inner = named(path), path.stat(), path.name.lower()
         size_bytes = about.st_size if S_ISREG(about.st_mode) else None
@@ -263,7 +263,7 @@ def _beginning_of(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[]
     """The beginning of a file, and a function that opens it from its start; found files are not kept open.
 
     Raises:
-        EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
+        EOFError, OSError, zlib.error, ZstdError: it cannot be read.
     """
     data, blocks = begins(blocks_of(path, HEAD_BYTES), HEAD_BYTES)
     return data, (lambda: blocks) if is_read_once else partial(blocks_of, path)

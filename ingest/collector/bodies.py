@@ -6,7 +6,6 @@ import asyncio
 import codecs
 import re
 import threading
-import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
@@ -15,9 +14,10 @@ from typing import Self
 import pyarrow as pa
 from starlette.requests import ClientDisconnect
 
+from ingest import inflating
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, stopping, too_large
-from ingest.inflating import Inflater
+from ingest.inflating import Inflater, Unzstd
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
 # Third-party clients use these as well: sentry-sdk uses brotli if it is installed.
@@ -29,7 +29,7 @@ _SHARE_OF_ONE = 0.5  # so that no machine locks out all others
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
 # Exceptions raised while a body is unpacked whose content is not in the encoding that it states.
-DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
+DAMAGED = (OSError, pa.ArrowException, *inflating.DAMAGED)  # of Arrow where it is brotli
 
 
 class Room:
@@ -233,24 +233,21 @@ def damaged(encoding: str, error: Exception) -> Refusal:
 
 
 def _blocks(body: bytearray, encoding: str) -> Iterator[bytes]:
-    if encoding in ("zstd", "br"):
-        return _decompressed(body, {"br": "brotli"}.get(encoding, encoding))
+    if encoding == "br":
+        return _brotli(body)
+    if encoding == "zstd":
+        return inflating.unpacked([bytes(body)], Unzstd())
     if encoding != "deflate":
-        return _inflated(body, Inflater())
+        return inflating.unpacked([bytes(body)], Inflater())
     # By RFC 9110 it is the zlib format; some senders send a raw deflate stream.
     is_framed = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-    return _inflated(body, Inflater(wbits=15 if is_framed else -15))
+    return inflating.unpacked([bytes(body)], Inflater(wbits=15 if is_framed else -15))
 
 
-def _inflated(body: bytearray, inflater: Inflater) -> Iterator[bytes]:
-    yield from inflater.feed(bytes(body))
-    inflater.end()
-
-
-def _decompressed(body: bytearray, codec: str) -> Iterator[bytes]:
+def _brotli(body: bytearray) -> Iterator[bytes]:
     if not body:
         raise EOFError("it ends too soon")
-    with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
+    with pa.CompressedInputStream(pa.BufferReader(body), "brotli") as stream:
         yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
 
 

@@ -34,9 +34,8 @@ from ingest.collector.refusal import WHOLE_PARTS, Refusal, amid, disk_full, unav
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
-from ingest.collector.zstd_frames import ZstdFrames
 from ingest.formats.crashes import Unfit
-from ingest.inflating import Inflater
+from ingest.inflating import Inflater, Unzstd
 
 LOG = logging.getLogger("fleetcrash.collector")
 
@@ -47,6 +46,7 @@ _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip packs zeros to a thousandth
+_MOST_WINDOW_BYTES = 8 << 20  # of zstd, which RFC 9659 wants of whoever unpacks, and allows to whoever sends
 _ANYBODY = Token("", "", "")  # if no token is needed
 _T = TypeVar("_T")
 
@@ -168,7 +168,7 @@ class Reception:
         with self.room.enter(sender_of(request.client)) as held:
             held.coming(2 * _PART_BYTES)
             stream = door.open()
-            inflater = {"identity": None, "zstd": ZstdFrames(held.more)}.get(encoding, Inflater())
+            inflater = {"identity": None, "zstd": Unzstd(_MOST_WINDOW_BYTES, held.more)}.get(encoding, Inflater())
             try:
                 async for chunk in bodies.within(chunks, limits):
                     for block in (chunk,) if inflater is None else inflater.feed(chunk):
