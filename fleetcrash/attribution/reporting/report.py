@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fleetcrash.attribution.conditions.grammar import Condition
 from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.hypotheses.suspects import Trial
@@ -246,14 +247,19 @@ def _controls(engine: Engine, detector: Detector, incident: Incident, harm: Harm
     return asdict(controls_of(engine, update_id, harm.hosts, incident.trial.window_min(row)))
 
 
+def _whom(detector: Detector, condition: Condition | None) -> str:
+    if condition is None:
+        return "some of its hosts"
+    return selected_in_words(detector.news.cells, condition) if condition else "hosts of every kind"
+
+
 def _summary(
     detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
 ) -> str:
     since = tick_text(incident.alarm_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None:
         suspect = detector.news.suspects[incident.update]
-        told = incident.condition
-        whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
+        whom = _whom(detector, incident.condition)
         is_silence = evidence["hosts_crashed"] < _HARDLY_ANY * evidence["hosts_dark"]
         does = "silences" if incident.by_departures or is_silence else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"

@@ -85,7 +85,11 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
         odds = replace(odds, lacks_contrast=True)
     if not (odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN):
         return odds
-    told = _of_timer(rivalry, log_updates, hosts) or of_place(rivalry, leader, log_updates, hosts.at_place)
+    told = (
+        _of_timer(rivalry, log_updates, hosts)
+        or _told_both_ways(rivalry, log_updates, hosts)
+        or of_place(rivalry, leader, log_updates, hosts.at_place)
+    )
     if told is not None:
         return told
     latent = _of_latent_fault(rivalry, log_updates, hosts)
@@ -275,6 +279,28 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
     if told is None or any(rivalry.hosts_say(row) >= said[told[0]] + LOG_THOUSAND for row in asked if row != told[0]):
         return None
     return of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _told_both_ways(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts without an update are spared, and those with it are struck when a fault would have it.
+
+    What was pushed to nearly all just before they are struck fits the moment better, and a wave that began then fits it
+    best; but some of them lack that, and are struck all the same.
+
+    Returns:
+        None where no update of most of them is told so, or not from another one.
+    """
+    foremost = rivalry.foremost
+    if rivalry.contrast is None or foremost is None:
+        return None
+    asked = of_most(rivalry, foremost, TOLD_SHARE)
+    said = {row: rivalry.hosts_say(row) for row in asked}
+    for row in [row for row, most in said.items() if most >= LOG_LATENT]:
+        said[row] = min(said[row], hosts.by_delay(int(rivalry.trial.updates[row])))
+    told = told_alone(rivalry, log_updates, said, lambda _: LOG_LATENT)
+    if told is None or asked[told[0]] < EXPLAINED_SHARE * float(rivalry.waves.events.sum(0)[foremost]):
+        return None
+    return of_leader(rivalry, *told, is_told=True) if _is_told_among_alike(rivalry, told[0], hosts) else None
 
 
 def _is_told_among_alike(rivalry: Rivalry, row: int, hosts: Hosts) -> bool:

@@ -136,5 +136,8 @@ def test_an_update_after_which_hardly_any_crash_is_said_to_silence_them(crashed,
     )
     impact: Any = SimpleNamespace(count=lambda _: 7)
     listed = [{"update_id": "bad", "probability": 1.0}]
-    text = _summary(detector, one, impact, listed, {"hosts_crashed": crashed, "hosts_exposed": 20, "hosts_dark": 20})
+    evidence = {"hosts_crashed": crashed, "hosts_exposed": 20, "hosts_dark": 20}
+    text = _summary(detector, one, impact, listed, evidence)
     assert text.startswith(f"bad (content) {does} some of its hosts: {crashed} of 20 exposed hosts crashed, 7 dark")
+    one.said.condition = {}
+    assert f" {does} hosts of every kind: {crashed} of " in _summary(detector, one, impact, listed, evidence)
