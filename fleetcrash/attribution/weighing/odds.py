@@ -7,7 +7,7 @@ with an update and those beside them have to say so.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -85,17 +85,13 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
         odds = replace(odds, lacks_contrast=True)
     if not (odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN):
         return odds
-    told = (
-        _of_timer(rivalry, log_updates, hosts)
-        or _told_both_ways(rivalry, log_updates, hosts)
-        or of_place(rivalry, leader, log_updates, hosts.at_place)
-    )
+    told = _of_timer(rivalry, log_updates, hosts) or of_place(rivalry, leader, log_updates, hosts.at_place)
     if told is not None:
         return told
-    latent = _of_latent_fault(rivalry, log_updates, hosts)
-    if latent is not None and latent.begun_with is None:
-        return latent
-    return _by_delay(rivalry, leader, log_updates, hosts) or latent or odds
+    told = _told_both_ways(rivalry, log_updates, hosts) or _of_latent_fault(rivalry, log_updates, hosts)
+    if told is not None and told.begun_with is None:
+        return told
+    return _by_delay(rivalry, leader, log_updates, hosts) or told or odds
 
 
 def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: Hosts) -> Odds | None:
@@ -243,9 +239,14 @@ def begun_with(rivalry: Rivalry, update: int, hosts: Hosts) -> int | None:
     The wave began with its push to most of them, or within the hour after it, and they are struck as long after they
     got it as a fault of it would have it.
     """
+    return next(_begun_with(rivalry, update, hosts), None)
+
+
+def _begun_with(rivalry: Rivalry, update: int, hosts: Hosts) -> Iterator[int]:
+    """All such updates; those first for which the evidence is most."""
     foremost = rivalry.foremost
     if foremost is None:
-        return None
+        return
 
     def may_begin_it(row: int) -> bool:
         if rivalry.begun_by(row, TOLD_SHARE)[0][foremost]:
@@ -255,7 +256,7 @@ def begun_with(rivalry: Rivalry, update: int, hosts: Hosts) -> int | None:
 
     rows = np.argsort(-rivalry.trial.log_evidence).tolist()
     others = ((row, int(rivalry.trial.updates[row])) for row in rows)
-    return next((other for row, other in others if other != update and may_begin_it(row)), None)
+    yield from (other for row, other in others if other != update and may_begin_it(row))
 
 
 def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
@@ -285,22 +286,28 @@ def _told_both_ways(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds
     """The odds, where hosts without an update are spared, and those with it are struck when a fault would have it.
 
     What was pushed to nearly all just before they are struck fits the moment better, and a wave that began then fits it
-    best; but some of them lack that, and are struck all the same.
+    best; but some of them lack that, and are struck all the same. Where they are not, it may need the one that is told.
 
     Returns:
         None where no update of most of them is told so, or not from another one.
     """
-    foremost = rivalry.foremost
+    trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
         return None
     asked = of_most(rivalry, foremost, TOLD_SHARE)
     said = {row: rivalry.hosts_say(row) for row in asked}
     for row in [row for row, most in said.items() if most >= LOG_LATENT]:
-        said[row] = min(said[row], hosts.by_delay(int(rivalry.trial.updates[row])))
+        said[row] = min(said[row], hosts.by_delay(int(trial.updates[row])))
     told = told_alone(rivalry, log_updates, said, lambda _: LOG_LATENT)
     if told is None or asked[told[0]] < EXPLAINED_SHARE * float(rivalry.waves.events.sum(0)[foremost]):
         return None
-    return of_leader(rivalry, *told, is_told=True) if _is_told_among_alike(rivalry, told[0], hosts) else None
+    if not _is_told_among_alike(rivalry, told[0], hosts):
+        return None
+    update, with_it = int(trial.updates[told[0]]), None
+    if update != rivalry.named_before:
+        others = _begun_with(rivalry, update, hosts)
+        with_it = next((one for one in others if not rivalry.fares_worse(trial.row_of(one))), None)
+    return replace(of_leader(rivalry, *told, is_told=True), begun_with=with_it)
 
 
 def _is_told_among_alike(rivalry: Rivalry, row: int, hosts: Hosts) -> bool:

@@ -43,7 +43,7 @@ class Odds:
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
         is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
-        begun_with: the update, by its index, with the push of which a latent fault began, if it did with one.
+        begun_with: another update, by its index, with whose push the leader's fault began, and which may need it.
     """
 
     trial: Trial
