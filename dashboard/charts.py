@@ -44,8 +44,11 @@ def line_styles(frame: pd.DataFrame, group: str, *, dark: bool = False) -> dict[
     """The style of each value of ``group``, in the order of the legend."""
     lines = palette(dark=dark).lines
     styles = {}
-    for index, name in enumerate(_ordered(frame[group], group)):
-        place = _place(index, name, group)
+    names = _ordered(frame[group], group)
+    of_an_os = OS_ORDER if group == "os_type" else ()
+    others = [name for name in names if name not in of_an_os]
+    for name in names:  # those of no OS that keeps its line take the lines after these
+        place = of_an_os.index(name) if name in of_an_os else len(of_an_os) + others.index(name)
         shown = SYSTEM_NAMES.get(name, name) if group == "os_type" else name
         styles[name] = LineStyle(shown, lines[place % len(lines)], DASHES[place % len(DASHES)])
     return styles
@@ -271,10 +274,6 @@ def _ordered(names: pd.Series, group: str) -> list[str]:
     if group == "os_type":
         return sorted(known, key=lambda name: (OS_ORDER.index(name) if name in OS_ORDER else len(OS_ORDER), name))
     return known
-
-
-def _place(index: int, name: str, group: str) -> int:
-    return OS_ORDER.index(name) if group == "os_type" and name in OS_ORDER else index + (3 if group == "os_type" else 0)
 
 
 def bucket_words(bucket_s: int) -> str:

@@ -135,6 +135,12 @@ def test_each_os_keeps_its_line_whatever_else_is_shown():
     assert (alone.colour, alone.dash) == (both.colour, both.dash)
 
 
+def test_hosts_of_no_known_os_have_a_line_of_their_own():
+    fleet = pd.concat([_frame({0: 0.1}, name=name) for name in ("windows", "darwin", "linux", "unknown")])
+    drawn = {(style.colour, style.dash) for style in line_styles(fleet, "os_type").values()}
+    assert len(drawn) == 4
+
+
 def test_an_update_whose_id_reads_like_a_template_is_told_as_it_is():
     figure = ratio_chart([("u%{y}", Interval(2.0, 3.0, 4.0), True)])
     (marker,) = (trace for trace in figure.data if trace.mode == "markers")
