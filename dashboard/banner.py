@@ -13,6 +13,7 @@ from dashboard.wording import (
     CAUSE_NAMES,
     MOST_TIED,
     NOT_TOLD,
+    and_more,
     clock,
     condition_words,
     count,
@@ -250,11 +251,30 @@ def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
 def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
     """What to do next where no update is named."""
     if incident.verdict == "cannot_separate":
-        if len(incident.tied) > 1:
-            which = "both" if len(incident.tied) == 2 else "all of them"
-            return f"pause the rollout of {which}; the next hosts to install one without another will tell."
-        return "pause the rollout; the next hosts to install it, or to crash without it, will tell."
+        return _until_told(incident, snapshot)
     if incident.verdict == "no_update":
         what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
         return f"{what} {plain(incident.summary, 300)}".strip()
     return "wait for the next tick before you withdraw anything; hold rollouts that are under way."
+
+
+def _until_told(incident: Incident, snapshot: Snapshot) -> str:
+    """What to do while it cannot be told which of the tied updates did it; what is withdrawn needs no pause."""
+    tied = incident.tied
+    wait = (
+        "the next hosts to install one without another will tell."
+        if len(tied) > 1
+        else "the next hosts to install it, or to crash without it, will tell."
+    )
+    known = {each.update_id: snapshot.update(each.update_id) for each in tied}
+    gone = {name: update.reverted_at for name, update in known.items() if update is not None and update.reverted_at}
+    if not gone:
+        which = {0: "", 1: "", 2: " of both"}.get(len(tied), " of all of them")
+        return f"pause the rollout{which}; {wait}"
+    at = snapshot.as_of
+    withdrawn = [f"{plain(name)} was withdrawn {clock(when, beside=at)}" for name, when in gone.items()]
+    said = f"{'; '.join(withdrawn[:MOST_TIED])}; hosts keep {'it' if len(gone) == 1 else 'them'} until removed."
+    rolling = [plain(name) for name in known if name not in gone]
+    if rolling:
+        return f"pause the rollout of {and_more(rolling)}; {wait} {said}"
+    return f"{said} What crashes hosts without {'it' if len(tied) == 1 else 'any of them'} is something else."

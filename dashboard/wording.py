@@ -164,6 +164,13 @@ def one_of(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MOST_TIED])} or {count(len(names) - MOST_TIED)} more"
 
 
+def and_more(names: Sequence[str]) -> str:
+    """Some names, all of which are meant: the first few, and how many more there are."""
+    if len(names) <= MOST_TIED:
+        return " and ".join(names)
+    return f"{', '.join(names[:MOST_TIED])} and {count(len(names) - MOST_TIED)} more"
+
+
 def percent(share: float | None) -> str:
     """A probability; near certainty is not rounded up to certainty."""
     if share is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard.banner import headline, plain_headline
-from dashboard.incidents import Incident, Where, read_judgement
+from dashboard.banner import headline, next_words, plain_headline
+from dashboard.incidents import Candidate, Incident, Where, read_judgement
 from dashboard.snapshot import LakeState, Snapshot, Update
 from tests.dashboard.fleet import GUILTY, NOW, RELEASED, incident, outage, tick
 
@@ -98,3 +99,28 @@ def test_the_banner_and_the_page_say_it(tmp_path: Path, overview, incident_page)
 def test_a_document_that_says_it_otherwise_is_read(where: object):
     read = read_judgement(NOW, NOW, json.dumps({"incidents": [{"incident_id": "inc-1", "where": where}]}))
     assert read.find("inc-1") is not None
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "words"),
+    [
+        ((), "pause the rollout of both; the next hosts to install one without another will tell."),
+        (("a",), "pause the rollout of b; the next hosts to install one without another will tell. a was withdrawn"),
+        (("a", "b"), "a was withdrawn 14:00 UTC; b was withdrawn 14:00 UTC; hosts keep them until removed."),
+    ],
+)
+def test_what_is_withdrawn_is_not_to_be_paused(withdrawn: tuple[str, ...], words: str):
+    updates = tuple(Update(name, "content", RELEASED, NOW if name in withdrawn else None) for name in ("a", "b"))
+    snapshot = Snapshot(1, LakeState.READY, Path("lake"), as_of=NOW, updates=updates)
+    tied = tuple(Candidate(name, 0.49) for name in ("a", "b"))
+    now = next_words(Incident("inc-1", verdict="cannot_separate", candidates=tied), snapshot)
+    assert words in now
+    assert ("pause" in now) == (len(withdrawn) < 2)
+
+
+def test_a_tie_about_one_update_that_is_withdrawn_says_so():
+    snapshot = replace(SNAPSHOT, updates=(Update(GUILTY, "content", RELEASED, NOW),))
+    alone = Incident("inc-1", verdict="cannot_separate", candidates=(Candidate(GUILTY, 0.5),))
+    now = next_words(alone, snapshot)
+    assert f"{GUILTY} was withdrawn 14:00 UTC; hosts keep it until removed." in now
+    assert "pause" not in now
