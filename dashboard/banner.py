@@ -17,6 +17,7 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    counted,
     hosts_command,
     kind_name,
     on_lake,
@@ -28,6 +29,7 @@ from dashboard.wording import (
 )
 
 _OF_PLACE = ("region", "site")  # causes that say less than the name of the place
+_HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
 _NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
 
 
@@ -218,7 +220,25 @@ def next_words(incident: Incident, snapshot: Snapshot) -> str:
     said, command = _next_step(incident, snapshot)
     run = f" <code>{escape(command)}</code>" if command else ""
     why = f"<b>Why:</b> {text(incident.lacks, 200)}. " if incident.lacks else ""
-    return f"<p class='fc-next'>{why}<b>Now:</b> {escape(said)}{run}</p>"
+    again = f"<b>Again:</b> {escape(before)} " if (before := again_words(incident, snapshot)) else ""
+    return f"<p class='fc-next'>{again}{why}<b>Now:</b> {escape(said)}{run}</p>"
+
+
+def again_words(incident: Incident, snapshot: Snapshot) -> str:
+    """That earlier incidents are about the same update, since when, and whom it hit in all; empty if none are."""
+    others = snapshot.judgement.about_the_same(incident) if snapshot.judgement else ()
+    earlier = [each for each in others if each.alarm_at and incident.alarm_at and each.alarm_at < incident.alarm_at]
+    if not earlier:
+        return ""
+    about = f"{counted(len(earlier), 'earlier incident')} {'is' if len(earlier) == 1 else 'are'} about"
+    first = f"the first alarm was at {clock(earlier[0].alarm_at, beside=snapshot.as_of)}"
+    named = sum(each.verdict == "update" for each in earlier)
+    known = "" if incident.verdict == "update" or not named else f", and it is named in {count(named)} of them"
+    said = f"{about} {plain(incident.suspect)}, {first}{known}."
+    if incident.verdict == "update" and (exposed := incident.impact.get("exposed")) and not snapshot.only_crashes:
+        hit = sum(incident.impact.get(state, 0) for state in _HIT)
+        said += f" In all it hit {count(hit)} of {counted(exposed, 'exposed host')}."
+    return said
 
 
 def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:

@@ -115,6 +115,13 @@ class Incident:
         return self.candidates[:1] + tuple(compress(self.candidates[1:], tied[1:]))
 
     @property
+    def suspect(self) -> str | None:
+        """The update that it is about: the named one, or of a tie the likeliest; None if it is about none."""
+        if self.verdict == "cannot_separate" and self.tied:
+            return self.tied[0].update_id
+        return self.update_id
+
+    @property
     def hosts_left(self) -> int | None:
         """Hosts that went offline soon after the update, if that is the evidence; else None."""
         found = self.evidence.get("hosts_left")
@@ -174,6 +181,16 @@ class Judgement:
                 reverse=True,
             )
         )
+
+    def about_the_same(self, incident: Incident) -> tuple[Incident, ...]:
+        """The other incidents about the update that this one is about, by their alarms."""
+        update_id = incident.suspect
+        found = [
+            each
+            for each in self.incidents
+            if update_id is not None and each.suspect == update_id and each.incident_id != incident.incident_id
+        ]
+        return tuple(sorted(found, key=lambda each: each.alarm_at or _LONG_AGO))
 
     def find(self, incident_id: str) -> Incident | None:
         """The incident of that id."""

@@ -22,7 +22,7 @@ from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
 from dashboard.views.incident_delay import what_waiting_cost
-from dashboard.views.incident_list import no_incident
+from dashboard.views.incident_list import no_incident, of_the_same_update
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     NOT_TOLD,
@@ -79,6 +79,8 @@ def _impact(feed: Feed, asked: str) -> None:
     snapshot, judgement, incident = _found(feed, asked)
     st.html(_head(snapshot, incident))
     st.html(cards(_cards(incident, snapshot)))
+    if others := of_the_same_update(judgement, incident):
+        st.html(others)
     left, right = st.columns(2, gap="large")
     with left:
         _ratios(incident, snapshot)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import streamlit as st
 
 from dashboard import links
 from dashboard.banner import plain_headline
 from dashboard.data import Feed
-from dashboard.incidents import Judgement
+from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Column, Link, Row, state, table
 from dashboard.pages import overview_page
 from dashboard.snapshot import Snapshot
@@ -53,9 +56,23 @@ def _unknown(incident_id: str, snapshot: Snapshot) -> None:
     st.page_link(overview_page(), label="To the overview →")
 
 
+def of_the_same_update(judgement: Judgement, incident: Incident) -> str:
+    """The other incidents about the update of one, as markup; empty if there are none."""
+    others = judgement.about_the_same(incident)
+    if not others:
+        return ""
+    note = "one update can raise several alarms: each counts what happened from shortly before its own alarm on"
+    title = f"Other incidents about {plain(incident.suspect, 40)}"
+    return _table(title, others, note=note, beside=judgement.as_of)
+
+
 def _listed(judgement: Judgement, title: str) -> str:
     """Those that are open first, each with a link to its page."""
-    beside = judgement.as_of
+    note = f"{count(len(judgement.open))} open, {count(len(judgement.closed))} closed, as of {clock(judgement.as_of)}"
+    return _table(title, [*judgement.open, *judgement.closed], note=note, beside=judgement.as_of)
+
+
+def _table(title: str, incidents: Sequence[Incident], *, note: str, beside: datetime | None) -> str:
     rows = [
         Row(
             [
@@ -67,7 +84,7 @@ def _listed(judgement: Judgement, title: str) -> str:
             ],
             strong=each.is_open,
         )
-        for each in [*judgement.open, *judgement.closed]
+        for each in incidents
     ]
     columns = [
         Column("Incident", id=True),
@@ -76,5 +93,4 @@ def _listed(judgement: Judgement, title: str) -> str:
         Column("Hosts crashed", number=True, wide=True),
         Column("Went dark", number=True, wide=True),
     ]
-    note = f"{count(len(judgement.open))} open, {count(len(judgement.closed))} closed, as of {clock(judgement.as_of)}"
     return table(title, columns, rows, note=note)

@@ -1,0 +1,52 @@
+"""One update that strikes again: a reader of any of its incidents sees that there are others, and of what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetcrash.store import Lake
+from tests.dashboard.fleet import GUILTY, INNOCENT, incident, outage, tick
+
+TIE: dict[str, Any] = {"verdict": "cannot_separate", "update_id": None, "named_at": None}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return outage(tmp_path / "lake")
+
+
+def _closed(number: int, **changed: Any) -> dict[str, Any]:
+    over = {"alarm_at": f"2026-03-04T{number:02}:10:00Z", "closed_at": f"2026-03-04T{number:02}:50:00Z"}
+    return incident(incident_id=f"inc-{number}", **over, **changed)
+
+
+def test_an_update_that_strikes_again_is_told_with_all_it_hit(lake: Lake, overview):
+    tick(lake, [_closed(10), _closed(11), incident(alarm_at="2026-03-04T13:30:00Z")])
+    text = overview(lake.root).text
+    assert f"Again: 2 earlier incidents are about {GUILTY}, the first alarm was at 10:10 UTC." in text
+    assert "In all it hit 18 of 21 exposed hosts. Now: withdraw" in text  # recovered, dark and crashed
+
+
+def test_a_tie_says_that_its_update_was_named_before(lake: Lake, overview):
+    tick(lake, [_closed(10), _closed(11, **TIE), incident(alarm_at="2026-03-04T13:30:00Z", **TIE)])
+    words = f"2 earlier incidents are about {GUILTY}, the first alarm was at 10:10 UTC, and it is named in 1 of them."
+    assert words in overview(lake.root).text
+
+
+def test_the_first_of_its_kind_is_not_called_again(lake: Lake, overview):
+    other = {"update_id": INNOCENT, "candidates": [{"update_id": INNOCENT, "probability": 0.95}]}
+    tick(lake, [_closed(10, **other), incident()])
+    assert "Again:" not in overview(lake.root).text
+
+
+def test_every_incident_of_an_update_leads_to_the_others(lake: Lake, incident_page):
+    other = {"update_id": INNOCENT, "candidates": [{"update_id": INNOCENT, "probability": 0.95}]}
+    tick(lake, [_closed(9, **other), _closed(10), _closed(11), incident(alarm_at="2026-03-04T13:30:00Z")])
+    page = incident_page(lake.root, "inc-10")
+    title = f"Other incidents about {GUILTY}"
+    assert [row[1:3] for row in page.rows(title)] == [["closed 11:50", "11:10"], ["open", "13:30"]]
+    assert "incident?id=inc-11" in page.markup
+    assert "Other incidents" not in incident_page(lake.root, "inc-9").text
