@@ -200,8 +200,11 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
         hit.append(Fact("At risk", count(impact.get("at_risk"))))
     dark = impact.get("dark") if incident.verdict == "update" else evidence.get("hosts_dark")
     if dark is not None and not snapshot.only_crashes:
-        # What happened to most of them is read first.
-        hit.insert(0 if incident.verdict != "update" and incident.is_silence else len(hit), Fact("Dark", count(dark)))
+        # What happened to most of them is read first. Of a named update it is told how many are dark now.
+        if incident.verdict == "update":
+            hit.append(Fact("Dark", count(dark)))
+        else:
+            hit.insert(0 if incident.is_silence else len(hit), Fact("Went dark", count(dark)))
     shown += hit
     shown.append(Fact("Since", _since(incident, snapshot.update(incident.update_id), beside)))
     return shown

@@ -183,7 +183,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
         return [who, hit, Card("At risk, recovered, dark", "–", more=f"not known: {NOT_TOLD}")]
     if incident.verdict != "update":
         dark = evidence.get("hosts_dark")
-        return [who, hit, Card("Dark", count(dark), more="servers gone silent", kind="bad" if dark else "")]
+        return [who, hit, Card("Went dark", count(dark), more="servers, back or not", kind="bad" if dark else "")]
     not_hit = "exposed, not hit" if incident.hosts_left is None else "exposed, awake or offline"
     return [
         who,

@@ -36,7 +36,7 @@ def test_the_hosts_on_the_page_are_those_of_its_figures(site: Path, incident_pag
     page = incident_page(site, "inc-20260304t0330")
     for said in (
         "Hosts crashed 3",
-        "Dark 40 servers gone silent",
+        "Went dark 40 servers, back or not",
         "40 hosts: 3 crashed, 40 went dark, 3 of them both; 2 are dark now",
     ):
         assert said in page.text

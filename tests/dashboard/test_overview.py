@@ -188,7 +188,7 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
 @pytest.mark.parametrize(
     ("crashed", "dark", "changed", "said"),
     [
-        (0, 3850, {"verdict": "undetermined"}, "Servers went dark; what did it is being judged Dark 3 850"),
+        (0, 3850, {"verdict": "undetermined"}, "Servers went dark; what did it is being judged Went dark 3 850"),
         (
             9,
             603,
