@@ -137,10 +137,14 @@ def _shown(text: str) -> str:
     return plain(text, 60)
 
 
-def wave_words(name: str) -> str:
+def wave_words(name: str, *, beside: datetime | None = None) -> str:
     """A wave, which is a rise that follows no update, in words; ``name`` is "<whom> from <time>"."""
     hit, _, since = name.rpartition(" from ")
-    return f"{hit} from {since[11:16]} (wave)" if hit else f"{name} (wave)"
+    try:
+        begun = clock(datetime.fromisoformat(since), beside=beside)
+    except ValueError:  # it tells no time
+        return f"{name} (wave)"
+    return f"{hit} from {begun} (wave)"
 
 
 def place_words(name: str, dimension: str) -> str:

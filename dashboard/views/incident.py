@@ -217,7 +217,7 @@ def _ratios(incident: Incident, snapshot: Snapshot) -> None:
     if incident.rate_ratio is not None and (named or not incident.rivals):
         rows.append((incident.update_id or "this incident", incident.rate_ratio, named))
     rows += [
-        (wave_words(each.name) if each.kind == "wave" else each.name, each.rate_ratio, False)
+        (wave_words(each.name, beside=snapshot.as_of) if each.kind == "wave" else each.name, each.rate_ratio, False)
         for each in incident.rivals
         if each.rate_ratio is not None and each.name != incident.update_id
     ]

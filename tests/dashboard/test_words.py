@@ -55,12 +55,15 @@ def test_rates_and_ratios():
 
 
 def test_a_wave_in_words():
-    begun = " from 2026-03-04T12:01:00Z"
-    assert [wave_words(f"{hit}{begun}") for hit in ("macOS", "Windows, agent ≥ 7.11")] == [
-        "macOS from 12:01 (wave)", "Windows, agent ≥ 7.11 from 12:01 (wave)",
+    begun, beside = " from 2026-03-04T12:01:00Z", datetime(2026, 3, 4, 14, tzinfo=UTC)
+    assert [wave_words(f"{hit}{begun}", beside=beside) for hit in ("macOS", "Windows, agent ≥ 7.11")] == [
+        "macOS from 12:01 UTC (wave)", "Windows, agent ≥ 7.11 from 12:01 UTC (wave)",
     ]  # fmt: skip
-    assert wave_words(f"OS build 19045.1{begun}") == "OS build 19045.1 from 12:01 (wave)"
-    assert wave_words("the whole fleet") == "the whole fleet (wave)"
+    later = beside + timedelta(days=1)  # a time of day alone would be taken for today's
+    assert wave_words(f"OS build 19045.1{begun}", beside=later) == "OS build 19045.1 from 4 Mar 12:01 UTC (wave)"
+    assert [wave_words(name) for name in ("the whole fleet", "hosts from here")] == [
+        "the whole fleet (wave)", "hosts from here (wave)",
+    ]  # fmt: skip
 
 
 def test_one_is_no_plural():
