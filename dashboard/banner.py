@@ -62,6 +62,8 @@ def _tie(incident: Incident) -> str:
     if len(names) > 1:
         return f"{rose} after an update: {one_of(names)}, which {cannot} apart{yet}"
     after = f" after an update, {names[0]}" if names else ""
+    if incident.unconfirmed:
+        return f"{rose}{after}: likely, but not confirmed{yet}"
     return f"{rose}{after}; whether {'it' if names else 'an update'} did it {cannot}{yet}"
 
 
@@ -186,6 +188,8 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
             Fact("How sure", percent(incident.probability)),
             Fact("Whom", condition_words(incident.condition)),
         ]
+    elif incident.unconfirmed:
+        shown.append(Fact("How sure", f"{percent(incident.tied[0].probability)}, not confirmed"))
     elif incident.verdict == "cannot_separate":
         shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.tied[:MOST_TIED]]
     crashed = evidence.get("hosts_crashed")

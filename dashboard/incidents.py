@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import compress
 from typing import Any
 
-from fleetcrash.attribution.weighing.judgement import are_tied
+from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, are_tied
 
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
@@ -113,6 +113,13 @@ class Incident:
         """The candidates that count as tied: the likeliest, and those that the monitor's summary is between."""
         tied = are_tied([each.probability for each in self.candidates])
         return self.candidates[:1] + tuple(compress(self.candidates[1:], tied[1:]))
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether one update is as likely as one that is named, and is not named for want of proof."""
+        tied, elsewhere = self.tied, self.where is not None and self.where.name
+        alone = self.verdict == "cannot_separate" and len(tied) == 1 and not elsewhere
+        return alone and tied[0].probability >= NAMING_PROBABILITY
 
     @property
     def suspect(self) -> str | None:

@@ -158,7 +158,8 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
         )
     elif incident.verdict == "cannot_separate":
         tied = one_of([f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.tied])
-        who = Card("Attribution", "tied" if len(incident.tied) > 1 else "not certain", more=tied)
+        value = "tied" if len(incident.tied) > 1 else "not confirmed" if incident.unconfirmed else "not certain"
+        who = Card("Attribution", value, more=tied)
     elif incident.verdict == "no_update":
         who = Card(
             "Attribution",
@@ -251,7 +252,7 @@ def _states(incident: Incident, snapshot: Snapshot) -> None:
             gone = incident.evidence.get("hosts_exposed")
             st.html(notice("No host counts as exposed", still if gone else "None is known to have had the update."))
         else:
-            st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
+            st.html(notice("Not counted", "Hosts are counted by state once an update is named."))
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)

@@ -181,8 +181,8 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
         names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.tied[:MOST_TIED])
-        tied = len(first.tied)
-        return Card("Culprit", f"one of {tied}" if tied > 1 else "not certain", more=names)
+        tied, alone = len(first.tied), "not confirmed" if first.unconfirmed else "not certain"
+        return Card("Culprit", f"one of {tied}" if tied > 1 else alone, more=names)
     if first.verdict == "no_update":
         return Card("Culprit", "no update", more=f"follows {followed_words(first)}")
     return Card("Culprit", "being judged", more=f"alarm {clock(first.alarm_at, beside=snapshot.as_of)}")

@@ -66,7 +66,7 @@ def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, inci
         ({"condition": None}, "crashed hosts that had it (which ones in particular could not be told)", "still open"),
         (
             {"verdict": "cannot_separate", "update_id": None, "named_at": None},
-            f"Crashes rose after an update, {GUILTY} ; whether it did it could not be told State closed",
+            f"Crashes rose after an update, {GUILTY} : likely, but not confirmed State closed",
             "not yet",
         ),
         (
@@ -84,6 +84,19 @@ def test_what_is_over_is_told_as_over(lake: Lake, incident_page, view, changed: 
     quiet = view("overview", lake.root).text
     assert "is crashing" not in quiet
     assert "being judged" not in quiet
+
+
+def test_what_is_likely_and_not_proven_is_said_in_one_way_everywhere(lake: Lake, incident_page, view):
+    changed = {"update_id": None, "named_at": None, "impact": {}, "lacks": "too few hosts lack it"}
+    tick(lake, [incident(verdict="cannot_separate", **changed)])
+    page, first = incident_page(lake.root, "inc-0001").text, view("overview", lake.root).text
+    for text in (page, first):
+        assert f"Crashes rose after an update, {GUILTY} : likely, but not confirmed yet" in text
+        assert f"not confirmed {GUILTY} 99.8 %" in text
+        assert "not certain" not in text
+    assert "How sure 99.8 %, not confirmed" in first
+    assert "Not counted Hosts are counted by state once an update is named." in page
+    assert "No host counts as exposed" not in page  # hosts have it: they are only not counted
 
 
 def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
