@@ -29,6 +29,7 @@ from dashboard.wording import MOST_TIED, NOT_TOLD, clock, count, counted, percen
 from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
+_MOST_LINKS = 5  # to open incidents without a banner
 _MOST_CLUSTERS = 8
 
 
@@ -51,10 +52,15 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
         st.html(quiet_banner(judgement, freshness(snapshot, datetime.now(UTC))))
         _links(judgement.closed[:1], "Open the closed incident")
         return
+    several = len(judgement.open) > 1  # or no link could be told from another
     for incident in judgement.open[:_MOST_BANNERS]:
         st.html(incident_banner(incident, snapshot))
-        _links([incident], "Open the incident", naming=len(judgement.open) > 1)  # or no link could be told from another
-    _links(judgement.open[_MOST_BANNERS:], "Also open", naming=True)
+        _links([incident], "Open the incident", naming=several, as_of=snapshot.as_of)
+    others = judgement.open[_MOST_BANNERS:]
+    _links(others[:_MOST_LINKS], "Also open", naming=True, as_of=snapshot.as_of)
+    if len(others) > _MOST_LINKS:
+        more = count(len(others) - _MOST_LINKS)
+        st.page_link(incident_page(), label=f"All incidents, {more} more of them open →")
 
 
 def _verdicts(snapshot: Snapshot) -> list[tuple[str, ...]]:
@@ -64,11 +70,13 @@ def _verdicts(snapshot: Snapshot) -> list[tuple[str, ...]]:
     return [(each.incident_id, each.verdict, each.update_id or "") for each in judgement.open]
 
 
-def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False) -> None:
+def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False, as_of: datetime | None = None) -> None:
     for incident in incidents:
+        # The alarm's time as well, for several may be about one update.
+        said = f"{plain_headline(incident)}, alarm {clock(incident.alarm_at, beside=as_of)}"
         st.page_link(
             incident_page(),
-            label=f"{words}: {markdown_text(plain_headline(incident))} →" if naming else f"{words} →",
+            label=f"{words}: {markdown_text(said)} →" if naming else f"{words} →",
             query_params={"id": incident.incident_id},
         )
 

@@ -50,3 +50,12 @@ def test_every_incident_of_an_update_leads_to_the_others(lake: Lake, incident_pa
     assert [row[1:3] for row in page.rows(title)] == [["closed 11:50", "11:10"], ["open", "13:30"]]
     assert "incident?id=inc-11" in page.markup
     assert "Other incidents" not in incident_page(lake.root, "inc-9").text
+
+
+def test_of_many_open_incidents_each_link_is_told_from_the_others_and_the_rest_is_listed(lake: Lake, overview):
+    alarms = [f"2026-03-04T12:{minute:02}:00Z" for minute in range(10, 30)]
+    tick(lake, [incident(incident_id=f"inc-{at[14:16]}", alarm_at=at) for at in alarms])
+    links = overview(lake.root).links
+    assert len(links) == len(set(links)) == 9
+    assert links[3] == f"Also open: {GUILTY} is crashing Windows hosts, agent ≥ 7.11, alarm 12:26 UTC →"
+    assert links[-1] == "All incidents, 12 more of them open →"

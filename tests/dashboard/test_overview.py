@@ -179,8 +179,8 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     text = page.text
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
     assert page.links == [
-        f"Open the incident: {GUILTY} is crashing Windows hosts, agent ≥ 7.11 →",
-        "Open the incident: No update to blame: a site →",
+        f"Open the incident: {GUILTY} is crashing Windows hosts, agent ≥ 7.11, alarm 12:02 UTC →",
+        "Open the incident: No update to blame: a site, alarm 12:02 UTC →",
     ]
     assert f"Culprit {GUILTY} probability 99.8 %; 1 more open" in text, "the card is not of all there is"
 
