@@ -87,7 +87,7 @@ def test_what_is_over_is_told_as_over(lake: Lake, incident_page, view, changed: 
 
 
 def test_what_is_likely_and_not_proven_is_said_in_one_way_everywhere(lake: Lake, incident_page, view):
-    changed = {"update_id": None, "named_at": None, "impact": {}, "lacks": "too few hosts lack it"}
+    changed: dict[str, Any] = {"update_id": None, "named_at": None, "impact": {}, "lacks": "too few hosts lack it"}
     tick(lake, [incident(verdict="cannot_separate", **changed)])
     page, first = incident_page(lake.root, "inc-0001").text, view("overview", lake.root).text
     for text in (page, first):
