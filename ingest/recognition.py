@@ -65,15 +65,18 @@ def format_within(start: bytes, opened: Opened) -> Document | Log | None:
     from ingest.formats import quoted
     from ingest.formats.known import format_within as known_format_within
 
-    return None if b"\0" in start and not quoted.is_encoded(start) else known_format_within(opened())
+    is_text = b"\0" not in start or quoted.is_encoded(start) or quoted.is_zeroed(start)
+    return known_format_within(opened()) if is_text else None
 
 
 def _plain(data: bytes, opened: Opened) -> tuple[bytes, Opened]:
-    """A text in UTF-8, without colours, a page's blanks and names of characters, and a blank line behind each."""
+    """A text in UTF-8 without zero bytes, colours, a page's blanks and names, and a blank line behind each."""
     from ingest.formats import quoted
 
     if quoted.is_encoded(data):
         data, opened = _changed(quoted.in_utf8, data, opened)
+    if quoted.is_zeroed(data):
+        data, opened = _changed(quoted.unzeroed, data, opened)
     if quoted.is_coloured(data):
         data, opened = _changed(quoted.uncoloured, data, opened)
     if quoted.is_fixed(data):

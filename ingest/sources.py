@@ -22,6 +22,7 @@ from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
 from ingest.formats.format import HEAD_BYTES, Head
+from ingest.formats.lines import behind_zeros
 from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
 from ingest.recognition import format_of, format_within
 
@@ -266,7 +267,12 @@ def _beginning_of(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[]
         EOFError, OSError, zlib.error, ZstdError: it cannot be read.
     """
     data, blocks = begins(blocks_of(path, HEAD_BYTES), HEAD_BYTES)
-    return data, (lambda: blocks) if is_read_once else partial(blocks_of, path)
+    is_zeroed = len(data) == HEAD_BYTES and not data.strip(b"\0")
+    if is_zeroed:
+        data, blocks = begins(behind_zeros(blocks), HEAD_BYTES)
+    if is_read_once:
+        return data, lambda: blocks
+    return data, (lambda: behind_zeros(blocks_of(path))) if is_zeroed else partial(blocks_of, path)
 
 
 def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> tuple[list[Path], list[Path]]:

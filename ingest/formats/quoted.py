@@ -6,6 +6,7 @@ A command stands before the JSON that it printed. Terminals colour what they sho
 each line, and copies from a page a blank line behind each, or ``>`` before the first line of a paragraph alone. Where
 ends of lines were lost, each message of a kernel still has its time.
 Pages write ``&lt;`` for ``<``.
+What was not written any more as a system lost its power is zero bytes.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
 """
@@ -19,7 +20,7 @@ from itertools import chain, islice, pairwise
 from quopri import decodestring
 
 from ingest.formats.format import encoding_of
-from ingest.formats.lines import lines_in, texts_in
+from ingest.formats.lines import ZEROS, lines_in, texts_in
 
 _LONGEST_LINE = 1 << 20
 _LEAST_QUOTES = 3
@@ -29,6 +30,7 @@ _CUT = re.compile(rb"^[^\n]{0,75}[^\n=]=\r?$", re.MULTILINE)
 _LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _COMMAND = re.compile(rb"(?:(?![\[{])[^\n]{0,1000}\n){1,8}(?=(?:\[\s{0,99})?\{\s{0,99}\")")
+_OF_BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")
 _COLOUR = re.compile(rb"\x1b(?:\[[0-9;?]{0,30}[A-Za-z]|\(B)")
 _STAMPED_AMONG = 200  # lines, that are looked at
 _LEAST_STAMPED = 3
@@ -102,6 +104,19 @@ def without(mark: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
     bare = mark.rstrip()
     for line in lines_in(blocks, _LONGEST_LINE):
         yield (line[len(mark) :] if line.startswith(mark) else line.removeprefix(bare)) + b"\n"
+
+
+def is_zeroed(start: bytes) -> bool:
+    """Whether a text has zero bytes where a system without power could not write it any more."""
+    if b"\0" not in start or is_encoded(start):
+        return False
+    said = ZEROS.sub(b"\n", start)
+    return said != start and bool(said.strip()) and _OF_BINARY.search(said) is None
+
+
+def unzeroed(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text whose lines end where such bytes begin."""
+    return (line + b"\n" for line in lines_in(blocks, _LONGEST_LINE))
 
 
 def is_coloured(start: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import time
 from functools import partial
@@ -13,6 +14,7 @@ from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.format import HEAD_BYTES, BrokenOff
 from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.quoted import is_zeroed
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.tombstone import TOMBSTONE
@@ -222,3 +224,45 @@ def test_what_a_command_says_before_its_json_is_no_log_of_a_system():
     format, crashes = told(f"2024-07-19T04:10:02Z INFO minidump: reading\n2024-07-19T04:10:03Z WARN none\n{report}")
     assert format is STACKWALK
     assert [crash["code"] for crash in crashes] == ["SIGSEGV"]
+
+
+SEGFAULT = (
+    "Jul 19 06:10:02 web-7 kernel: [   12.345678] relay[812]: segfault at 8 ip 55d0 sp 7ffe error 4 in relay[55d0+10]"
+)
+GO = "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/relay/main.go:12 +0x12\n"
+ZEROS = b"\0" * 5000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Jul 19 06:09:02 web-7 systemd[1]: Started relay.\n%s" + SEGFAULT.encode(),
+        b"Jul 19 06:09:02 web-7 syste%s" + SEGFAULT.encode() + b"\n",
+        b"%s" + SEGFAULT.encode() + b"\n",
+        b"2024/07/19 06:10:02 started\n%s" + GO.encode(),
+        b'{"log":"started\\n","stream":"stderr","time":"2024-07-19T06:10:02Z"}\n%s'
+        + b"".join(
+            b'{"log":%s,"stream":"stderr","time":"2024-07-19T06:10:03Z"}\n' % json.dumps(line + "\n").encode()
+            for line in GO.splitlines()
+        ),
+        b'{"__REALTIME_TIMESTAMP":"1","_TRANSPORT":"kernel","MESSAGE":"a"}\n%s'
+        + json.dumps(
+            {"__REALTIME_TIMESTAMP": "1721369402000000", "_TRANSPORT": "kernel", "MESSAGE": SEGFAULT[45:]}
+        ).encode()
+        + b"\n",
+    ],
+    ids=["line", "cut", "first", "program", "docker", "journal"],
+)
+def test_what_was_not_written_as_the_power_went_ends_a_line(said):
+    told = [crashes_of(format, b"".join(read())) for format, read in map(opened_as, (said % b"\n", said % ZEROS))]
+    assert len(told[1]) == 1
+    assert told[1] == told[0]
+
+
+def opened_as(data: bytes):
+    return format_of(head(data), lambda: iter([data]))
+
+
+@pytest.mark.parametrize("data", [b"MDMP" + b"\0" * 99 + b"\1\2", b"\0" * 99, b"A\0B\0" + b"\0" * 98 + b"C\0"])
+def test_what_is_no_text_keeps_its_zero_bytes(data):
+    assert not is_zeroed(data)

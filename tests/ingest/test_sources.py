@@ -24,6 +24,7 @@ from deltalake import write_deltalake
 from fleetcrash.errors import BadArgument, UnreadableSource
 from fleetcrash.store import Lake
 from ingest import ndjson
+from ingest.formats.format import HEAD_BYTES
 from ingest.load import load
 from ingest.report import IncompleteLoad, Progress
 from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
@@ -321,6 +322,7 @@ _LOAD = """
 import sys
 from datetime import datetime, UTC
 from fleetcrash.store import Lake
+from ingest.formats.format import HEAD_BYTES
 from ingest.load import load
 report = load(Lake.create(sys.argv[1]), [sys.argv[2]], now=datetime(2024, 7, 20, tzinfo=UTC))
 print(report.accepted, report.quarantined, "pandas" in sys.modules)
@@ -341,3 +343,11 @@ def test_a_load_does_not_wait_for_pandas_which_takes_longer_than_a_small_load(tm
     command = [sys.executable, "-c", _LOAD, str(tmp_path / "lake"), str(write(tmp_path / name, lines))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "1 3 False\n"
+
+
+@pytest.mark.parametrize("zeros", [HEAD_BYTES, 3 << 20])
+def test_a_log_that_was_emptied_while_it_was_written_begins_behind_its_zero_bytes(lake, tmp_path, zeros):
+    said = b"Jul 19 06:10:02 web-7 kernel: relay[812]: segfault at 8 ip 55d0 sp 7ffe error 4 in relay[55d0+10]\n"
+    path = tmp_path / "kern.log"
+    path.write_bytes(b"\0" * zeros + said)
+    assert load(lake, [path], now=NOW).accepted == 1
