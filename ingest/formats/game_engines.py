@@ -186,7 +186,7 @@ def _feed(crash: _Crash, line: str) -> None:
         crash.source = f"{base_name(source['file'])}:{source['line']}" if source else None
         return
     step = _STEP.fullmatch(line) if crash.is_told else None
-    if step is not None:
+    if step is not None and not (crash.addresses and line == step["module"]):  # a word below a stack is no step
         function = (step["function"] or "").strip()
         name = None if function in _NO_FUNCTION else text(function.removesuffix("()"))
         if len(crash.frames) < MOST_FRAMES:

@@ -205,6 +205,11 @@ def test_a_stack_of_unitys_alone():
     assert (found["module"], found["frames"][1]["function"], len(found["frames"])) == ("relay", "queue_push", 3)
 
 
+def test_a_line_below_a_stack_is_no_step_of_it():
+    stack, _, _ = UNREAL.rpartition(f"{STAMP}LogWindows: Error:\n")
+    assert steps(record(f"{stack}{STAMP}LogExit: Exiting.\n")) == steps(record(UNREAL))
+
+
 def test_what_unreals_reporter_shows():
     found = record(SHOWN)
     assert (found["code"], found["module"]) == ("Assertion failed: Index < Num()", "Relay_Game")
