@@ -18,6 +18,7 @@ _LINES = 50  # searched for records of the contract
 _IN_PROSE = r"!--|/?(?:details|summary|pre|code|p|br|b)\b"
 # A brace before a name, or a text, and a comma, as in Erlang's terms, begins no JSON.
 _MARKED_UP = re.compile(rf"\s*(?:\{{(?![a-z_]{{1,60}},|\"[^\"\n]{{1,60}}\",)|\[\s*\{{|<(?!{_IN_PROSE})[?!A-Za-z])")
+_BIG_ENDIAN = re.compile(rb"\0[\t\n\r -~]\0[\t\n\r -~]")  # other binary forms may begin with one zero byte
 _CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _MOST_BYTES = 64 << 20  # of a document; parsing has its own bound, see Told
 
@@ -108,10 +109,12 @@ def _is_record(line: bytes) -> bool:
 
 
 def encoding_of(start: bytes) -> str:
-    """UTF-16 if a text begins with its mark, or looks like Windows' UTF-16 without one; else UTF-8."""
+    """UTF-16 if a text begins with its mark, or looks like UTF-16 without one; else UTF-8."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    return "utf-16-le" if start[:1] != b"\0" and start[1:2] == b"\0" else "utf-8-sig"
+    if start[:1] != b"\0" and start[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if _BIG_ENDIAN.match(start) else "utf-8-sig"
 
 
 def decoded(data: bytes) -> str:

@@ -329,7 +329,7 @@ def test_a_fault_of_systemd_is_the_kernels_to_report(writer, header, end):
     )
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_text_is_the_same_in_any_encoding_and_however_it_is_cut(encoding):
     said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ").decode()
     data = said.replace("\n", "\r\n").encode(encoding)
