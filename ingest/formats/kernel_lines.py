@@ -40,7 +40,7 @@ _STAMP = re.compile(
     rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} |\[\d{{1,10}}\.\d{{3,9}}[\]@])"  # a clock of many digits is no host
     rf"(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?"
-    rf"(?:: ?| - - {_DATA} )|(?P<bare> {{1,4}}(?=\[)| - |  )))?"
+    rf"(?:: ?| - - {_DATA} )|(?P<bare>:? {{1,4}}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[)"
     r"|(?:\[\w[\w.-]{0,63}@[^\]\s]{1,255} [^\]]{1,100}\]|\w[\w.-]{0,63}@[\w.-]{1,255}:[~/][^\s#$]{0,100}|~|/) ?[#$] "
