@@ -35,6 +35,7 @@ from ingest.formats.jvm import HS_ERR
 from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
+from ingest.formats.logcat_json import LOGCAT_JSON
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
@@ -76,6 +77,7 @@ FORMATS: tuple[Document | Log, ...] = (
     DOCKER_LOG,
     CRI_LOG,
     PODS,
+    LOGCAT_JSON,
     CLOUD_LOG,
     SHIPPED_LOG,
     OSQUERY_LOG,

@@ -35,6 +35,7 @@ from ingest.formats.jvm import HS_ERR
 from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
+from ingest.formats.logcat_json import LOGCAT_JSON
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
@@ -89,6 +90,7 @@ from tests.ingest.formats import (
     test_kcrash,
     test_kernel_json,
     test_kernel_log,
+    test_logcat_json,
     test_minidump_form,
     test_node_report,
     test_osquery,
@@ -160,6 +162,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     },
     CRI_LOG: {"cri": test_containers.cri(test_containers.PYTHON).encode()},
     PODS: test_pods.LISTS,
+    LOGCAT_JSON: {"saved": test_logcat_json.DATA},
     CLOUD_LOG: {
         name: _json(test_cloud_logs.STORES[name][0](test_containers.JAVA.splitlines()), 1)
         for name in ("newest first", "amazon", "azure")
