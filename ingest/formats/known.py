@@ -36,6 +36,7 @@ from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.logcat_json import LOGCAT_JSON
+from ingest.formats.metrickit import METRICKIT
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
@@ -92,6 +93,7 @@ FORMATS: tuple[Document | Log, ...] = (
     NODE_REPORT,
     DOTNET_REPORT,
     REPORTER_JSON,
+    METRICKIT,
     ERLANG_DUMP,
     APPORT,
     APPLE_REPORT,

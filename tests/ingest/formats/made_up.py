@@ -36,6 +36,7 @@ from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_json import KERNEL_JSON
 from ingest.formats.logcat_json import LOGCAT_JSON
+from ingest.formats.metrickit import METRICKIT
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.node_report import NODE_REPORT
@@ -91,6 +92,7 @@ from tests.ingest.formats import (
     test_kernel_json,
     test_kernel_log,
     test_logcat_json,
+    test_metrickit,
     test_minidump_form,
     test_node_report,
     test_osquery,
@@ -186,6 +188,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError", processId=43)},
     DOTNET_REPORT: {"thrown": test_dotnet_report.THROWN},
     REPORTER_JSON: {name: _json(said, 1) for name, said in test_reporter_json.REPORTS.items()},
+    METRICKIT: {"payload": _json(test_metrickit.PAYLOAD, 2), "alone": _json(test_metrickit.CRASH)},
     ERLANG_DUMP: {"dump": test_erlang.DUMP.encode()},
     APPORT: {
         name: said.encode()
