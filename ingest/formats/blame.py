@@ -42,6 +42,12 @@ def at_fault(frames: Iterable[Frame], otherwise: str | None = None, *, code: str
     return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
 
 
+def held_up_in(frames: Iterable[Frame]) -> str | None:
+    """The module of what hangs: of the innermost frame that does more than wait, if there is one."""
+    named = [frame for frame in islice(frames, MOST_FRAMES) if frame.module or frame.function]
+    return next(_others(named, _NOT_AT_FAULT), next(iter(named), Frame())).module
+
+
 def below_handler(frames: Sequence[Frame]) -> Sequence[Frame]:
     """Frames without those of the handler of a signal that printed them, where these have no symbols.
 

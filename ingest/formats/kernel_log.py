@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
 from ingest.formats import kernel_processes, kernel_steps
-from ingest.formats.blame import at_fault
+from ingest.formats.blame import at_fault, held_up_in
 from ingest.formats.crashes import LONGEST_TEXT, Frame, Records, name_of, tags_of, text
 from ingest.formats.kernel_deaths import code_of, died_of
 from ingest.formats.kernel_lines import Line
@@ -235,7 +235,7 @@ class Kernel:
         found = _of_kernel(line, self._held, told, f"Kernel panic: {what}".rstrip(" :"))
         if boot.hang and self._count - boot.hung_at <= _MOST_LINES and PANIC_ON_HANG.search(what):
             # The panic's own stack is that of the watchdog.
-            return replace(found, module=at_fault(boot.hang)["module"], frames=boot.hang)
+            return replace(found, module=held_up_in(boot.hang), frames=boot.hang)
         # The log begins within the oops.
         if not found.frames and what.removeprefix("Oops: ").startswith("Fatal exception"):
             frames, release = kernel_steps.stack_of(self._recent, None)

@@ -626,6 +626,7 @@ def test_a_panic_on_a_task_that_hangs_tells_that_task_and_not_who_watches():
     fault = the_fault(hung)
     assert (fault.code, fault.domain) == ("Kernel panic: hung_task: blocked tasks", "kernel")
     assert stack(fault) == ["kernel!__schedule", "kernel!schedule", "sensor!ring_drain"]
+    assert fault.module == "sensor"  # the scheduler waits for it
     without = "\n".join(one for one in hung.splitlines() if "INFO" not in one)
     assert stack(the_fault(without))[:2] == ["kernel!dump_stack", "kernel!panic"]
 
