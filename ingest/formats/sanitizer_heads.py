@@ -27,7 +27,7 @@ UNDEFINED = re.compile(r"(?P<source>\S+?):\d{1,9}(?::\d{1,9})?: runtime error: (
 # What a program does not go on after, unless it was built to; it goes on after other undefined behaviour.
 ENDS_PROGRAM = ("control flow integrity check ", "execution reached ")
 _CHROMIUM = re.compile(
-    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?(?:\d{5,20}:)?"
+    r"\[(?:(?P<pid>\d{1,10}):(?:\d{1,10}:)?)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?(?:\d{5,20}:)?"
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
 )
 GLOG = re.compile(
@@ -66,6 +66,15 @@ _HEAP = re.compile(  # in newer libraries
     r"(?P<what>(?:malloc|calloc|realloc|free|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ().,>'-]{3,80}"
     r"|double free or corruption \([\w!]{1,12}\)"
     r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
+)
+_TCMALLOC = re.compile(r"\S{0,200}\btcmalloc\.cc:\d{1,9}\] (?P<what>Attempt to (?:free|realloc) invalid pointer)\b")
+MUSL_ASSERT = re.compile(
+    r"Assertion failed: (?P<what>\S.{0,500}?) "
+    r"\((?P<source>[^\s:()]{1,300}): (?P<function>[^\s:()]{1,200}): \d{1,9}\)\s*$"
+)
+BSD_ASSERT = re.compile(  # and so of macOS
+    r"Assertion failed: \((?P<what>.{1,500})\), function (?P<function>[^\s,]{1,200}), file (?P<source>[^\s,]{1,300}),"
+    r" line \d{1,9}\.\s*$"
 )
 ASSERT = re.compile(  # Node's has no blank before the function
     r"(?P<exe>[^\s:\[]{1,200})(?:\[\d{1,10}\])?: [^\s:]{1,300}:\d{1,9}: ?(?P<function>.{1,500}?): "
@@ -117,12 +126,12 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT,
-          HARDENED,
+          NODE_ASSERT, _LIBC, MUSL_ASSERT, BSD_ASSERT, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR,
+          QT_ASSERT, HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
-          _RUST_ITSELF, RUST_MEMORY, _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
+          _RUST_ITSELF, RUST_MEMORY, _HEAP, _TCMALLOC, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
-ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
+ABORTS = (_LIBC, _HEAP, _TCMALLOC)  # of the C library, whose own frames are the innermost
 _MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:",
           "Fatal ", "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed", "#  ",
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
@@ -130,6 +139,7 @@ _MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: 
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "memory allocation of ", "Hit MOZ_CRASH(", "Assertion failure: ", "assertion failed: (", "code should not be",
           "ERROR **: ", 'ASSERT: "', "ASSERT failure in ",
+          "Assertion failed: ", " invalid pointer",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "uncaught exception of type ",
           "unexpected exception of type ", "error has been detected by ",

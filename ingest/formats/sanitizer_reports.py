@@ -160,6 +160,9 @@ def _report_said(said: str) -> Report | None:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
+    if found.re in (heads.MUSL_ASSERT, heads.BSD_ASSERT):
+        called = Frame(short_path(found["source"]), text(found["function"]))
+        return Report("Assertion failed", message, called=called, source=found["source"])
     if found.re is heads.RUST_MEMORY:
         return Report("memory allocation failed", message)
     if found.re is heads.MOZILLA:

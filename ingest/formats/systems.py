@@ -48,6 +48,7 @@ _BY_OUTPUT = (
             r"^os=macos, |\.app/Contents/|\.dylib\b"
             r"|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
             r"|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
+            r"|Assertion failed: \(.{1,500}\), function \S"
             r"|Terminating app due to|^\s*\d{1,4}\s{1,8}\S.{0,200}?\s0x[0-9a-f]{16} \S.{0,500} \+ \d{1,9}$"
         ),
     ),

@@ -619,6 +619,34 @@ def test_checks_of_mozillas_programs():
     assert (found["code"], found["module"]) == ("Assertion failed", "relay/queue.h")
 
 
+@pytest.mark.parametrize(
+    ("said", "system", "place"),
+    [
+        ("Assertion failed: q != NULL (../src/queue.c: queue_pop: 44)", "linux", ("src/queue.c", "queue_pop")),
+        (
+            "Assertion failed: (q != NULL), function queue_pop, file queue.c, line 44.",
+            "darwin",
+            ("queue.c", "queue_pop"),
+        ),
+    ],
+)
+def test_assertions_of_other_c_libraries(said, system, place):
+    found = record(f"relay started\n{said}\n")
+    assert (found["code"], found["os_type"], found["tags"]["message"]) == ("Assertion failed", system, said)
+    assert [(frame["module"], frame["function"]) for frame in found["frames"]] == [place]
+    assert not SANITIZER.recognises(head(b"Assertion failed: see the log (line 9)\n"))
+
+
+def test_an_allocator_of_google_ends_a_program():
+    found = record("src/tcmalloc.cc:333] Attempt to free invalid pointer 0x5581c0de\n")
+    assert found["code"] == "Attempt to free invalid pointer"
+
+
+def test_electron_tells_no_thread():
+    found = record("[78:1124/101112.123456:FATAL:gpu_data_manager.cc(423)] GPU process isn't usable. Goodbye.\n")
+    assert (found["module"], found["tags"]["pid"]) == ("gpu_data_manager.cc", "78")
+
+
 def test_checks_of_glib_and_qt():
     asserted = "relay:ERROR:../src/queue.c:44:queue_pop: assertion failed: (q->length > 0)"
     found = record(f"**\n{asserted}\nBail out! {asserted}\n")
