@@ -14,8 +14,12 @@ from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import erlang
 from ingest.formats.uncaught import Form
 
-_GLOG = re.compile(r"\*\*\* Aborted at \d{10} \(unix time\) .*")
-_GLOG_SIGNAL = re.compile(r"\*\*\* (?P<signal>SIG[A-Z]{2,6}) \(@0x[0-9a-f]{1,16}\) received by PID \d{1,10} ")
+_GLOG = re.compile(r"\*\*\* Aborted at \d{10} \((?:unix time\)|Unix time,) .*")  # the latter is Folly's
+_GLOG_SIGNAL = re.compile(
+    r"\*\*\* (?:Signal \d{1,3} \()?(?P<signal>SIG[A-Z]{2,6})\)? \(@?0x[0-9a-f]{1,16}\) received by PID \d{1,10} "
+)
+_FOLLYS_STEP = re.compile(r"^(\s{0,9})@ (?=[0-9a-f]{16} )")
+_FOLLYS_OWN = " folly::symbolizer::"  # the handler's
 _MYSQL = re.compile(
     r"(?:.{0,80} )?\S{0,200}(?:mysqld|mariadbd)(?:\.exe)? got (?:signal|exception) (?P<number>\d{1,2}|0x[0-9a-f]{8}) ?;"
 )
@@ -123,7 +127,8 @@ def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
 
 def _of_glog(lines: Sequence[str]) -> Told:
     found = next((found for line in lines if (found := _GLOG_SIGNAL.match(line))), None)
-    return (found["signal"], found[0].strip(), lines) if found else (None, lines[0].strip(), lines)
+    steps = [_FOLLYS_STEP.sub(r"\1@ 0x", line) for line in lines if _FOLLYS_OWN not in line]
+    return (found["signal"], found[0].strip(), steps) if found else (None, lines[0].strip(), steps)
 
 
 def _of_mysql(lines: Sequence[str]) -> Told:

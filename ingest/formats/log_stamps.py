@@ -31,7 +31,7 @@ _DATED = re.compile(
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)\b(?!:)| (?P<named>[A-Z]{3,5})\b)?"
 )
 _OF_SIGNAL = re.compile(  # as handlers of signals write it, which may not ask for more
-    r"(?:\*\*\* Aborted at (?=\d{10} \(unix time\))|\*\*\* SIG[A-Z]{2,5} received at time="
+    r"(?:\*\*\* Aborted at (?=\d{10} \([uU]nix time[,)])|\*\*\* SIG[A-Z]{2,5} received at time="
     r"|(?:[A-Z][\w-]{1,15}: )?Received signal \d{1,2} at |[IWEF]0000 00:00:(?=\d{10}\.\d{6} ))(?P<at>\d{10})\b"
 )
 _OF_REDIS = re.compile(r"\d{1,10}:[A-Z] (?P<at>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)\b")

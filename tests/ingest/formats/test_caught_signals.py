@@ -22,6 +22,15 @@ F20250720 08:26:40.000000    42 queue.cc:220] The queue is full
     @     0x7f12c1c9e5cd  google::LogMessage::Fail()
     @           0x40125c  relay::Queue::push()
     @           0x4011a4  main"""
+FOLLY = """\
+*** Aborted at 1753000000 (Unix time, try 'date -d @1753000000') ***
+*** Signal 11 (SIGSEGV) (0x8) received by PID 42 (pthread TID 0x7f5d) (linux TID 42) (code: 1), stack trace: ***
+    @ 0000000000a4125c folly::symbolizer::(anonymous namespace)::innerSignalHandler(int, siginfo_t*, void*)
+                       ./folly/debugging/symbolizer/SignalHandler.cpp:453
+    @ 0000000000042520 (unknown)
+    @ 000000000040125c relay::Queue::push()
+                       ./relay/queue.cc:220
+    @ 00000000004011a4 main"""
 MARIADB = """\
 2025-07-20  8:26:40 0 [ERROR] mariadbd got signal 11 ;
 It may be the hardware.
@@ -107,8 +116,8 @@ Called from main in file "bin/main.ml", line 3, characters 2-10"""
 
 
 REPORTS = {
-    "glog": GLOG, "glog's fatal": GLOG_FATAL, "MariaDB": MARIADB, "Redis": REDIS, "Valgrind": VALGRIND, "Mono": MONO,
-    "caught": CAUGHT, "Julia": JULIA,
+    "glog": GLOG, "Folly": FOLLY, "glog's fatal": GLOG_FATAL, "MariaDB": MARIADB, "Redis": REDIS,
+    "Valgrind": VALGRIND, "Mono": MONO, "caught": CAUGHT, "Julia": JULIA,
     "R": R, "Zig": ZIG, "OCaml": OCAML,
 }  # fmt: skip
 
@@ -117,6 +126,7 @@ REPORTS = {
     ("said", "code", "at"),
     [
         (GLOG, "SIGSEGV", "2025-07-20T08:26:40Z"),
+        (FOLLY, "SIGSEGV", "2025-07-20T08:26:40Z"),
         (GLOG_FATAL, "Fatal error", "2025-07-20T08:26:40Z"),
         (MARIADB, "SIGSEGV", "2025-07-20T08:26:40Z"),
         (REDIS, "SIGSEGV", "2025-07-20T08:26:40Z"),
