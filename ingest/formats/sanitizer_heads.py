@@ -68,6 +68,14 @@ _HEAP = re.compile(  # in newer libraries
     r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
 )
 _TCMALLOC = re.compile(r"\S{0,200}\btcmalloc\.cc:\d{1,9}\] (?P<what>Attempt to (?:free|realloc) invalid pointer)\b")
+# The C library's own, which name no program, and those that Windows' write.
+GLIBC_ASSERT = re.compile(
+    r"(?:Fatal glibc error: )?(?P<source>[\w./-]{1,200}\.[ch]):\d{1,9}(?:: | \()(?P<function>\w{1,100})\)?: "
+    r"(?P<what>Assertion [`'].{1,500}' failed\.|assertion failed: .{1,500})\s*$"
+)
+WINDOWS_ASSERT = re.compile(
+    r"Assertion failed: (?P<what>\S.{0,500}?), file (?P<source>[^\n,]{1,300}), line \d{1,9}\.?\s*$"
+)
 MUSL_ASSERT = re.compile(
     r"Assertion failed: (?P<what>\S.{0,500}?) "
     r"\((?P<source>[^\s:()]{1,300}): (?P<function>[^\s:()]{1,200}): \d{1,9}\)\s*$"
@@ -126,8 +134,8 @@ LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, MUSL_ASSERT, BSD_ASSERT, ASSERT, STDCXX, MOZILLA, MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR,
-          QT_ASSERT, HARDENED,
+          NODE_ASSERT, _LIBC, MUSL_ASSERT, BSD_ASSERT, WINDOWS_ASSERT, GLIBC_ASSERT, ASSERT, STDCXX, MOZILLA,
+          MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT, HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
           _RUST_ITSELF, RUST_MEMORY, _HEAP, _TCMALLOC, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
@@ -138,7 +146,7 @@ _MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: 
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "memory allocation of ", "Hit MOZ_CRASH(", "Assertion failure: ", "assertion failed: (", "code should not be",
-          "ERROR **: ", 'ASSERT: "', "ASSERT failure in ",
+          "ERROR **: ", "Fatal glibc error: ", 'ASSERT: "', "ASSERT failure in ",
           "Assertion failed: ", " invalid pointer",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "uncaught exception of type ",

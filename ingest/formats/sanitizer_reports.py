@@ -160,7 +160,7 @@ def _report_said(said: str) -> Report | None:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
-    if found.re in (heads.MUSL_ASSERT, heads.BSD_ASSERT):
+    if found.re in (heads.MUSL_ASSERT, heads.BSD_ASSERT, heads.GLIBC_ASSERT):
         called = Frame(short_path(found["source"]), text(found["function"]))
         return Report("Assertion failed", message, called=called, source=found["source"])
     if found.re is heads.RUST_MEMORY:
@@ -173,7 +173,7 @@ def _report_said(said: str) -> Report | None:
         function = text(found["function"])
         place = Frame(short_path(found["source"]), function) if function else None
         return Report("Assertion failed", what, called=place, source=found["source"])
-    if found.re in (heads.HARDENED, heads.STDCXX, heads.MOZILLA_ASSERT):
+    if found.re in (heads.HARDENED, heads.STDCXX, heads.MOZILLA_ASSERT, heads.WINDOWS_ASSERT):
         return Report("Assertion failed", what, source=found["source"])
     if found.re is heads.NODE_ASSERT:
         called = Frame(base_name(found["exe"]), text(what))

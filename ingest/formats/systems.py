@@ -38,7 +38,7 @@ _BY_OUTPUT = (
             # Not behind the path of another system.
             r"|(?:\b[A-Za-z]:/(?:[^()\t]{0,300}/)?|(?<![\w./+-]))[\w.+-]{1,100}\.(?:dll|exe|pdb)\b"
             r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|^os=windows, |\bSQL Server is terminating\b"
-            r"|was terminated by exception 0x",
+            r"|was terminated by exception 0x|Assertion failed: [^(].{0,500}, file .{1,300}, line \d{1,9}\.?\s*$",
             re.IGNORECASE,
         ),
     ),

@@ -637,6 +637,13 @@ def test_assertions_of_other_c_libraries(said, system, place):
     assert not SANITIZER.recognises(head(b"Assertion failed: see the log (line 9)\n"))
 
 
+@pytest.mark.parametrize("source", ["C:\\src\\relay\\queue.c", "queue.c"])
+def test_an_assertion_of_windows_c_library(source):
+    found = record(f"Assertion failed: q != NULL, file {source}, line 44\n")
+    assert (found["code"], found["os_type"]) == ("Assertion failed", "windows")
+    assert found["module"].endswith("queue.c")
+
+
 def test_an_allocator_of_google_ends_a_program():
     found = record("src/tcmalloc.cc:333] Attempt to free invalid pointer 0x5581c0de\n")
     assert found["code"] == "Attempt to free invalid pointer"
