@@ -1,4 +1,4 @@
-"""Crash reports in JSON of what works within a process: KSCrash, Swift's backtracer, Datadog's crashtracker.
+"""Crash reports in JSON of what works within a process: KSCrash, Swift's backtracer, Datadog's crashtracker, Ceph.
 
 Of each a document is one crash. KSCrash also reports what went on (``user``) or was ended for its memory, and Datadog's
 announces a crash before it tells of it; these are none.
@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fleetcrash.clustering.codes import canonical_code
+from ingest.formats import stacks
 from ingest.formats.apple import Image, Step, blamed, code_of, own_id, system_of
-from ingest.formats.blame import at_fault
+from ingest.formats.blame import at_fault, has_aborted
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
@@ -31,6 +32,7 @@ from ingest.formats.crashes import (
 )
 from ingest.formats.debuggers import SIGNAL_WORDS
 from ingest.formats.format import Document, Head
+from ingest.formats.storage_faults import stack_of_ceph
 from ingest.formats.systems import os_type
 
 _Report = Mapping[str, Any]
@@ -51,13 +53,14 @@ _KSCRASH = (_key("report"), _key("system"), _key("crash"), _key("error"))
 _OF_KSCRASH = re.compile(r'"(?:system_name|device_app_hash|binary_images|process_name)"\s{0,20}:')
 _SWIFT = (re.compile(r'"kind"\s{0,20}:\s{0,20}"crashReport"'), _key("faultAddress"))
 _DATADOG = (re.compile(r'"is_crash"\s{0,20}:'), re.compile(r'"Datadog Crashtracker |"crashtracker"|"Crashtracking"'))
+_CEPH = (_key("ceph_version"), _key("backtrace"), _key("crash_id"))
 
 
 def _recognises(head: Head) -> bool:
     said = head.text.lstrip("\ufeff \t\r\n")
     if not said.startswith("{"):
         return False
-    forms = ((*_KSCRASH, _OF_KSCRASH), _SWIFT, _DATADOG)
+    forms = ((*_KSCRASH, _OF_KSCRASH), _SWIFT, _DATADOG, _CEPH)
     return any(all(key.search(said) for key in keys) for keys in forms)
 
 
@@ -215,6 +218,38 @@ def _datadog_step(said: _Report) -> Frame:
     return Frame(module, text(said.get("function")) or next(filter(None, map(text, names)), None), offset)
 
 
+def _add_ceph(records: Records, report: _Report) -> None:
+    """What ``ceph crash info`` prints, and Ceph keeps as ``meta``; the signal it does not tell."""
+    steps = stack_of_ceph(_texts(report.get("backtrace"))[:MOST_FRAMES])
+    frames = stacks.read(steps).frames
+    asserted = text(report.get("assert_condition"))
+    code = "Assertion failed" if asserted else "SIGABRT" if has_aborted(frames) else None
+    host_id = records.host_id((report.get("utsname_hostname"),))
+    place = at_fault(frames, text(report.get("process_name")), code="SIGABRT" if asserted else code)
+    records.crash(
+        crash_id=own_id(report.get("crash_id")) or name_of(host_id or "", steps),
+        host_id=host_id,
+        occurred_at=time_of(report.get("timestamp")),
+        os_type=os_type(report.get("utsname_sysname")) or "linux",
+        os_version=text(report.get("utsname_release")),
+        domain="user",
+        code=code,
+        **place,
+        frames=frames,
+        tags=tags_of(
+            [
+                ("process", report.get("process_name")),
+                ("entity", report.get("entity_name")),
+                ("app_version", report.get("ceph_version")),
+                ("thread", report.get("assert_thread_name")),
+                ("source", report.get("assert_file")),
+                ("message", asserted),
+                ("os_name", " ".join(filter(None, map(text, map(report.get, ("os_name", "os_version_id")))))),
+            ]
+        ),
+    )
+
+
 def _texts(said: Any) -> list[str]:
     return [one for one in map(text, sequence(said)) if one]
 
@@ -238,6 +273,7 @@ _FORMS: tuple[tuple[Callable[[Records, _Report], None], Callable[[_Report], bool
     (_add_kscrash, _is_kscrash),
     (_add_swift, lambda report: report.get("kind") == "crashReport"),
     (_add_datadog, lambda report: "is_crash" in mapping(report.get("error"))),
+    (_add_ceph, lambda report: "ceph_version" in report and "backtrace" in report),
 )
 
-REPORTER_JSON = Document("crash report in JSON of KSCrash, Swift or Datadog", _recognises, _read)
+REPORTER_JSON = Document("crash report in JSON of KSCrash, Swift, Datadog or Ceph", _recognises, _read)

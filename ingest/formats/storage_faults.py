@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fleetcrash.clustering.codes import canonical_code
@@ -53,6 +53,12 @@ def _of_ceph(lines: Sequence[str]) -> Told:
     called = (at + 1 for at, step in enumerate(steps[:_MOST_OF_HANDLER]) if _has_called(step))
     own = next(called, 0)
     return code, f"Ceph received {code}", [f"#{at} 0x0000 {_ceph(step)}" for at, step in enumerate(steps[own:])]
+
+
+def stack_of_ceph(steps: Iterable[str]) -> str:
+    """The stack of a crash, of steps without their numbers, as a debugger writes it."""
+    told = (found for step in steps if (found := _CEPH_STEP.match(f" 1: {step}")))
+    return "\n".join(f"#{at} 0x0000 {_ceph(step)}" for at, step in enumerate(told))
 
 
 def _has_called(step: re.Match[str]) -> bool:

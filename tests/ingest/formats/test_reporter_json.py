@@ -96,7 +96,26 @@ DATADOG = {
     "timestamp": "2026-11-25T11:02:03.456789Z",
     "uuid": "1b7a0d8e-1111-4e5f-9d5c-1c3a5b7d9e0f",
 }
-REPORTS = {"kscrash": kscrash(), "swift": SWIFT, "datadog": DATADOG}
+CEPH = {
+    "crash_id": "2026-11-25T11:02:03.456789Z_1b7a0d8e-2222-4e5f-9d5c-1c3a5b7d9e0f",
+    "timestamp": "2026-11-25T11:02:03.456789Z",
+    "process_name": "ceph-osd",
+    "entity_name": "osd.3",
+    "ceph_version": "19.2.0",
+    "utsname_hostname": "osd-3",
+    "utsname_sysname": "Linux",
+    "utsname_release": "6.8.0-45-generic",
+    "assert_condition": "r == 0",
+    "backtrace": [
+        "/lib/x86_64-linux-gnu/libc.so.6(+0x45320) [0x7f1aa2b45320]",
+        "pthread_kill()",
+        "gsignal()",
+        "abort()",
+        "(ceph::__ceph_assert_fail(char const*, char const*, int, char const*)+0x1a3) [0x5581c0de01a3]",
+        "(BlueStore::_txc_add(BlueStore::Txn*)+0x12) [0x5581c0de0212]",
+    ],
+}
+REPORTS = {"kscrash": kscrash(), "swift": SWIFT, "datadog": DATADOG, "ceph": CEPH}
 
 
 def read(report: Any) -> list[Any]:
@@ -145,6 +164,16 @@ def test_datadog_announces_a_crash_before_it_tells_of_it():
     assert (crash["tags"]["service"], crash["tags"]["pid"]) == ("relay", "321")
     announced = {"ddsource": "crashtracker", "error": {"is_crash": False, "source_type": "Crashtracking"}}
     assert read(announced) == []
+
+
+def test_ceph_keeps_its_crashes_by_its_hosts():
+    (crash,) = read(CEPH)
+    assert (crash["crash_id"], crash["occurred_at"]) == (CEPH["crash_id"], CEPH["timestamp"])
+    assert (crash["host_id"], crash["os_type"], crash["os_version"]) == ("osd-3", "linux", "6.8.0-45-generic")
+    assert (crash["code"], crash["module"], crash["tags"]["message"]) == ("Assertion failed", "ceph-osd", "r == 0")
+    assert crash["frames"][-1]["function"].startswith("BlueStore::_txc_add")
+    (other,) = read({**CEPH, "assert_condition": None})
+    assert other["code"] == "SIGABRT"
 
 
 @pytest.mark.parametrize("report", [{"kind": "x"}, {"crash": {"error": {}}}, [DATADOG]])
