@@ -14,6 +14,8 @@ from dashboard.banner import followed_words, incident_banner, plain_headline, qu
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed
 from dashboard.export import export
+from dashboard.few_hosts import MOST as MOST_FEW
+from dashboard.few_hosts import can_be, few_hosts, few_hosts_line
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
@@ -92,7 +94,7 @@ def _panels(feed: Feed, view: View) -> None:
         named, alike = named_updates(snapshot), (selection, links.alike())
         curve = ask_curve(feed, drawing, selection, snapshot, crashes=int(hit["crashes"]), named=named)
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
-        above.html(cards(_cards(snapshot, view, selection, rates, hit)))
+        above.html(cards(_cards(snapshot, view, selection, rates, hit)) + _few_hosts(feed, view, selection, hit))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
         if snapshot.cannot_tell(view.filters):
             return
@@ -108,6 +110,12 @@ def _panels(feed: Feed, view: View) -> None:
             export(feed, "By update", updates, question="crash_rate_by_update", selection=selection)
         clusters, sparks = feed.clusters(selection), feed.sparks(selection, SPARK_BUCKETS)
         st.html(feed.kept(("top clusters", *alike), lambda: _top_clusters(snapshot, clusters, sparks)))
+
+
+def _few_hosts(feed: Feed, view: View, selection: Selection, hit: pd.Series) -> str:
+    if feed.snapshot().cannot_tell(view.filters) or not can_be(hit):
+        return ""
+    return few_hosts_line(few_hosts(feed.frame("most_crashes_by_host", selection, most=MOST_FEW), hit))
 
 
 def _top_clusters(snapshot: Snapshot, clusters: Sequence[Cluster], sparks: Mapping[str, list[int]]) -> str:

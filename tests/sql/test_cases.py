@@ -109,6 +109,7 @@ COUNTING = (
     "judged_crashes",
     "judged_crashes_placed",
     "known_exposures",
+    "most_crashes_by_host",
     "online_stretches",
     "placed_crashes",
     "selected_crashes",
