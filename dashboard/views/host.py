@@ -22,7 +22,7 @@ from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, counted, kind
 from fleetcrash.attribution.reporting.impact import State
 
 _MOST_ROWS = 50
-_MOST_INCIDENTS = 2  # of each the state of every host is counted, and the cards are to stay in one row
+_MOST_STATES = 2  # for each the state of every host is counted, and the cards are to stay in one row
 _ATTRIBUTES = {
     "os_version": "OS version",
     "os_build": "OS build",
@@ -136,8 +136,13 @@ def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
     ]
     judgement = snapshot.judgement
     incidents = (*judgement.open, *judgement.closed) if judgement else ()
-    naming = [each for each in incidents if each.update_id is not None]
-    return shown + [_state_card(feed, snapshot, host["host_id"], each) for each in naming[:_MOST_INCIDENTS]]
+    naming: list[Incident] = []
+    for each in incidents:
+        # Of several about one update, which strikes again, one says all: the state is the same in each.
+        told_already = any((one.update_id, one.condition) == (each.update_id, each.condition) for one in naming)
+        if each.update_id is not None and not told_already:
+            naming.append(each)
+    return shown + [_state_card(feed, snapshot, host["host_id"], each) for each in naming[:_MOST_STATES]]
 
 
 def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident) -> Card:

@@ -108,6 +108,15 @@ def test_a_host_shows_its_state_in_the_open_incident_and_the_last_closed_not_in_
     assert re.findall(r"By (\S+)", page.text) == [GUILTY, "old-7"]
 
 
+def test_a_host_shows_its_state_once_for_an_update_that_struck_again(tmp_path: Path, view):
+    lake = outage(tmp_path / "lake")
+    closed_at = (NOW - timedelta(minutes=30)).isoformat()
+    before = incident(incident_id="inc-before", closed_at=closed_at)
+    other = incident(incident_id="inc-other", update_id="other", closed_at=closed_at)
+    tick(lake, [before, other, incident()])
+    assert re.findall(r"By (\S+)", view("host", lake.root, id="host-02").text) == [GUILTY, "other"]
+
+
 def test_a_crash_report_is_shown_whole_and_as_text(lake: Lake, view):
     page = view("crash", lake.root, id="<b>&\u05d0")
     assert "<i>evil.sys" in page.text
