@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -79,7 +80,7 @@ def _head(report: Mapping[str, Any], sample: Sample, cluster: str, snapshot: Sna
     beside = snapshot.as_of
     shown = [
         Fact("At", f"{clock(report['placed_at'], beside=beside)}, {_TIME_QUALITY.get(report['time_quality'], '')}"),
-        Fact("Known to us", clock(report["known_at"], beside=beside)),
+        Fact("Known to us", _known(report["placed_at"], report["known_at"], beside)),
         Fact("OS", _system(report)),
         Fact("Agent version", plain(report["agent_version"] or "not said", 40)),
         Fact("Domain", plain(report["domain"])),
@@ -95,6 +96,11 @@ def _head(report: Mapping[str, Any], sample: Sample, cluster: str, snapshot: Sna
         f'<div class="fc fc-banner fc-notice"><p class="fc-title"><b>{text(sample.signature.title, 160)}</b></p>'
         f"<p>Cluster {where} · host {who}</p>{facts(shown)}</div>"
     )
+
+
+def _known(at: datetime, known_at: datetime, beside: datetime | None) -> str:
+    """When it was known, with its day where a reader would take it for the day of the crash."""
+    return clock(known_at, beside=beside if at.date() == known_at.date() else at)
 
 
 def _system(report: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
-from tests.dashboard.fleet import GUILTY, NOW, append_rows, incident, outage, tick
+from tests.dashboard.fleet import GUILTY, NOW, START, append_rows, incident, outage, tick
 
 HOSTILE = ["", "nobody", "<script>alert(1)</script>", "\u202e\u05d0bc \U0001f980", "' OR true --", "x" * 128]
 
@@ -127,6 +127,17 @@ def test_a_crash_report_is_shown_whole_and_as_text(lake: Lake, view):
     assert "Windows 10\ufffd bbb" in page.text
     assert "b" * 50 not in page.text
     assert 'href="host?id=host-09"' in page.markup
+
+
+def test_a_crash_that_was_reported_on_a_later_day_says_that_day(tmp_path: Path, view):
+    lake = outage(tmp_path / "lake")
+    row = {"host_id": "host-01", "os_type": "windows", "received_at": NOW - timedelta(hours=10)}
+    crashed_at = {"late": START - timedelta(hours=6), "at once": NOW - timedelta(hours=10, minutes=1)}
+    crashes = [{**row, "crash_id": name, "occurred_at": at} for name, at in crashed_at.items()]
+    append_rows(lake, "crash", crashes, batch_id="more")
+    said = "At 3 Mar 18:00 UTC, by the host's clock Known to us 4 Mar 04:00 UTC OS"
+    assert said in view("crash", lake.root, id="late").text
+    assert "Known to us 04:00 UTC OS" in view("crash", lake.root, id="at once").text
 
 
 @pytest.mark.parametrize(("name", "said"), [("cluster", "No cluster"), ("host", "No host"), ("crash", "No crash")])
