@@ -26,12 +26,14 @@ def crash_list(
     crashes = feed.frame("crashes_listed", selection, **whose, most=_MOST_ROWS)
     beside = selection.until
     inside = int(crashes["crashes"].iloc[0]) if len(crashes) else 0
-    to_crash, to_host = links.leading("crash", "id"), links.leading("host", "id")
+    to_crash, to_host, to_cluster = (links.leading(page, "id") for page in ("crash", "host", "cluster"))
     rows = [
         Row(
             [
                 Link(clock(each.placed_at.to_pydatetime(), beside=beside), to_crash(each.crash_id)),
-                *([] if host_id else [Link(plain(each.host_id, 32), to_host(each.host_id))]),
+                Link(each.cluster_id, to_cluster(each.cluster_id))
+                if host_id
+                else Link(plain(each.host_id, 32), to_host(each.host_id)),
                 os_name(each.os_type),
                 plain(each.agent_version, 24),
                 plain(each.code, 32) if isinstance(each.code, str) else "–",
@@ -42,7 +44,7 @@ def crash_list(
     ]
     columns = [
         Column("At", time=True),
-        *([] if host_id else [Column("Host", id=True)]),
+        Column("Cluster", wide=True) if host_id else Column("Host", id=True),
         Column("OS", wide=True),
         Column("Agent version", wide=True),
         Column("Code", id=True),

@@ -208,3 +208,10 @@ def test_times_below_charts_are_written_alike(lake: Lake, view):
     shown = [*view("host", lake.root, id="host-01").figures, *view("overview", lake.root).figures]
     assert {figure["layout"]["xaxis"]["tickformat"] for figure in shown} == {"%H:%M\n%d %b"}
     assert len(shown) == 2
+
+
+def test_the_crashes_of_a_host_lead_to_their_clusters_as_well(lake: Lake, cluster_id: str, view):
+    page = view("host", lake.root, id="host-02", os="windows")
+    assert {row[1] for row in page.rows("Crashes")} == {cluster_id}
+    assert f'<a href="cluster?os=Windows&amp;id={cluster_id}">{cluster_id}</a>' in page.markup
+    assert {row[1] for row in view("cluster", lake.root, id=cluster_id).rows("Crashes")} >= {"host-02"}
