@@ -8,7 +8,7 @@ from datetime import datetime
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import TIME_TICKS, Figure, base_layout, label, plotly_time
+from dashboard.figures import TIME_TICKS, Figure, base_layout, label, plotly_time, zone_note
 from dashboard.theme import Palette, palette
 from dashboard.wording import clock
 
@@ -44,6 +44,7 @@ def host_chart(
             y=[_ROWS["crash"]] * len(shown),
             mode="markers",
             marker={"symbol": "x", "size": 10, "color": colours.ink},
+            cliponaxis=False,  # one at the start or the end is whole as well
             hovertext=[
                 f"crash {label(code) if isinstance(code, str) else ''} {clock(at.to_pydatetime())}"
                 for code, at in zip(shown["code"], shown["placed_at"], strict=True)
@@ -60,12 +61,13 @@ def host_chart(
         tickformat=TIME_TICKS,
         gridcolor=colours.grid,
         fixedrange=True,
-        title={"text": "UTC", "font": {"size": 12, "color": colours.muted}},
     )
+    figure.add_annotation(zone_note(colours))
     figure.update_yaxes(
         range=[-0.6, 2.6],
         tickvals=list(_ROWS.values()),
         ticktext=["Crashes", "Installs", "Online"],
+        ticklabelstandoff=8,  # so that a cross at the start is not on a word
         gridcolor=colours.grid,
         zeroline=False,
         fixedrange=True,

@@ -159,7 +159,8 @@ def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident
 
 
 def _over_chart(view: View, selection: Selection, host: pd.Series) -> str:
-    said = f"{view.window_words(selection)}. Bars: online. Diamonds: installs. Crosses: crashes within the filters."
+    marks = "Bars: online. Diamonds: installs. Crosses: crashes within the filters."
+    said = f"Showing {view.window_words(selection)}. {marks}"
     if not host["stretches"]:
         said += " When it was online is not known."
     return f'<div class="fc"><h3>What happened to it</h3><p class="fc-note">{text(said, 300)}</p></div>'

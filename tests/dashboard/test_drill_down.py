@@ -207,7 +207,11 @@ def test_times_below_charts_are_written_alike(lake: Lake, view):
     tick(lake, [incident()])
     shown = [*view("host", lake.root, id="host-01").figures, *view("overview", lake.root).figures]
     assert {figure["layout"]["xaxis"]["tickformat"] for figure in shown} == {"%H:%M\n%d %b"}
-    assert len(shown) == 2
+    zones = [
+        [(each["x"], each["xanchor"]) for each in figure["layout"]["annotations"] if each["text"] == "UTC"]
+        for figure in shown
+    ]
+    assert zones == [[(0, "right")], [(0, "right")]]
 
 
 def test_the_crashes_of_a_host_lead_to_their_clusters_as_well(lake: Lake, cluster_id: str, view):
