@@ -40,9 +40,16 @@ class LineStyle:
     dash: str
 
 
-def line_styles(frame: pd.DataFrame, group: str, *, dark: bool = False) -> dict[str, LineStyle]:
-    """The style of each value of ``group``, in the order of the legend."""
-    lines = palette(dark=dark).lines
+def line_styles(
+    frame: pd.DataFrame, group: str, *, named: Set[str] = frozenset(), dark: bool = False
+) -> dict[str, LineStyle]:
+    """The style of each value of ``group``, in the order of the legend.
+
+    Args:
+        named: updates that an incident names; among lines by update, theirs are the culprit's.
+    """
+    colours = palette(dark=dark)
+    lines = colours.lines
     styles = {}
     names = _ordered(frame[group], group)
     of_an_os = OS_ORDER if group == "os_type" else ()
@@ -50,7 +57,9 @@ def line_styles(frame: pd.DataFrame, group: str, *, dark: bool = False) -> dict[
     for name in names:  # those of no OS that keeps its line take the lines after these
         place = of_an_os.index(name) if name in of_an_os else len(of_an_os) + others.index(name)
         shown = SYSTEM_NAMES.get(name, name) if group == "os_type" else name
-        styles[name] = LineStyle(shown, lines[place % len(lines)], DASHES[place % len(DASHES)])
+        guilty = group == "update_id" and name in named
+        colour = colours.culprit if guilty else lines[place % len(lines)]
+        styles[name] = LineStyle(shown, colour, DASHES[place % len(DASHES)])
     return styles
 
 
@@ -93,7 +102,8 @@ def rate_chart(
     open_from = len(grid) if settled is None else int((ends <= settled.crashes).sum())
     if silent is not None and len(silent):
         parts.traces.append(_bars(silent, bucket_s, colours))
-    for name, style in line_styles(frame, group, dark=dark).items():
+    named = {each.name for each in markers if each.role == "culprit"}
+    for name, style in line_styles(frame, group, named=named, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
         parts.traces += _lines(x, line, style, floor, open_from, counts=counts)
     if settled is not None and (unsettled := grid[ends > settled.all_of_it]).size:

@@ -160,10 +160,12 @@ def draw_curve(
         )
         covered = lines["bucket_start"]
     silent = dark_rates(curve.dark, curve.fleet)
-    log = drawing.scale == "log" or (drawing.scale == "auto" and (rates.wants_log or flattens(silent, rates)))
+    is_steep = rates.wants_log or flattens(silent, rates)
+    log = drawing.scale == "log" or (drawing.scale == "auto" and is_steep)
     dark = is_dark()
     styles = feed.kept(
-        ("styles", selection, curve.group, dark), lambda: line_styles(curve.lines, curve.group, dark=dark)
+        ("styles", selection, curve.group, dark),
+        lambda: line_styles(curve.lines, curve.group, named=named_updates(snapshot), dark=dark),
     ).values()
     beside = remarks(silent, curve.settled, selection.until)
     said = " ".join([*_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts), *beside])

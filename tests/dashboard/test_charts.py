@@ -135,6 +135,18 @@ def test_each_os_keeps_its_line_whatever_else_is_shown():
     assert (alone.colour, alone.dash) == (both.colour, both.dash)
 
 
+def test_the_line_of_a_named_update_has_the_colour_of_its_marker():
+    frame = pd.concat([_frame({0: 0.1}, name=name) for name in ("guilty", "other")]).rename(
+        columns={"os_type": "update_id"}
+    )
+    markers = [Marker("guilty", SINCE, "culprit"), Marker("other", SINCE, "suspect")]
+    drawn = {trace.name: trace.line.color for trace in _chart(frame, group="update_id", markers=markers).data}
+    assert drawn["guilty"] == LIGHT.culprit
+    assert drawn["other"] in LIGHT.lines
+    of_an_os = line_styles(_frame({0: 0.1}), "os_type", named={"windows"})
+    assert of_an_os["windows"].colour in LIGHT.lines, "an update may be called like an OS"
+
+
 def test_hosts_of_no_known_os_have_a_line_of_their_own():
     fleet = pd.concat([_frame({0: 0.1}, name=name) for name in ("windows", "darwin", "linux", "unknown")])
     drawn = {(style.colour, style.dash) for style in line_styles(fleet, "os_type").values()}
