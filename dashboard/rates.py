@@ -54,6 +54,16 @@ def summed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.groupby("bucket_start", as_index=False)[["crashes", "host_hours"]].sum()
 
 
+def peaks(lines: pd.DataFrame, rates: Rates) -> bool:
+    """Whether the peak of one line alone, such as that of the few hosts with an update, would flatten everything else.
+
+    Args:
+        lines: crashes and rate by bucket and line.
+    """
+    peak = lines[lines["crashes"] >= _LEAST_CRASHES]["rate"].max()
+    return bool(peak > LOG_ABOVE * (rates.baseline or 0.0))  # of none at all it is not a number
+
+
 def with_silence(
     lines: pd.DataFrame, group: str, since: datetime, until: datetime, bucket_s: int, begun: datetime
 ) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from dashboard.filters import View
 from dashboard.frame import chart_is_drawn
 from dashboard.markup import legend, notice
 from dashboard.pages import is_dark
-from dashboard.rates import Rates, with_silence
+from dashboard.rates import Rates, peaks, with_silence
 from dashboard.releases import Marker
 from dashboard.selection import Selection
 from dashboard.silence import QUESTION as DARK_QUESTION
@@ -160,7 +160,7 @@ def draw_curve(
         )
         covered = lines["bucket_start"]
     silent = dark_rates(curve.dark, curve.fleet)
-    is_steep = rates.wants_log or flattens(silent, rates)
+    is_steep = rates.wants_log or peaks(curve.lines, rates) or flattens(silent, rates)
     log = drawing.scale == "log" or (drawing.scale == "auto" and is_steep)
     dark = is_dark()
     styles = feed.kept(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from dashboard.rates import calm, is_enough, measure
+from dashboard.rates import Rates, calm, is_enough, measure, peaks
 
 UNTIL = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -47,3 +47,16 @@ def test_where_nobody_was_online_there_is_no_rate():
     rates = measure(curve, curve.iloc[:0], pd.Series({"crashes": 2, "host_hours": 0.0}))
     assert (rates.now, rates.baseline, rates.peak) == (None, None, None)
     assert not rates.is_raised
+
+
+@pytest.mark.parametrize(("crashes", "host_hours", "steep"), [(9, 7.0, True), (1, 0.3, False), (9, 900.0, False)])
+def test_a_peak_of_few_hosts_makes_the_axis_logarithmic_as_that_of_the_fleet_does(crashes, host_hours, steep):
+    fleet = Rates(now=0.003, now_crashes=9, baseline=0.0025, peak=0.018, peak_at=UNTIL, peak_crashes=20)
+    assert not fleet.wants_log
+    line = hours(0, crashes, 0, host_hours=host_hours)
+    assert peaks(line.assign(rate=line["crashes"] / line["host_hours"]), fleet) is steep
+
+
+def test_without_host_time_no_line_has_a_peak():
+    fleet = Rates(now=None, now_crashes=0, baseline=None, peak=None, peak_at=None)
+    assert not peaks(hours(9, host_hours=0.0).assign(rate=float("nan")), fleet)
