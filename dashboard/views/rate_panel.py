@@ -16,7 +16,7 @@ from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import chart_is_drawn
-from dashboard.markup import legend, notice
+from dashboard.markup import legend, notice, text
 from dashboard.pages import is_dark
 from dashboard.rates import Rates, peaks, with_silence
 from dashboard.releases import Marker
@@ -28,6 +28,7 @@ from dashboard.theme import palette
 from dashboard.wording import NOT_TOLD, assumed_presence, clock, count, rate
 
 _MOST_LINES = 6
+_SMALL_PART = 0.1  # of the hosts online: what they do at twenty times their rate doubles or triples that of all
 _QUESTIONS = {
     "OS": ("os_type", "crash_rate_by_minute_os"),
     "version": ("agent_version", "crash_rate_by_minute_agent_version"),
@@ -171,9 +172,8 @@ def draw_curve(
     said = " ".join([*_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts), *beside])
     shown = [(style.name, style.colour, style.dash) for style in styles]
     shown += [] if silent.empty else [(SERVERS_DARK, palette(dark=dark).suspect, "solid")]
-    st.html(
-        f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span><span>{legend(shown)}</span></div>'
-    )
+    noted = escape(said) + _pointer(drawing, selection, snapshot)
+    st.html(f'<div class="fc fc-over-chart"><span class="fc-note">{noted}</span><span>{legend(shown)}</span></div>')
     figure = feed.kept(
         ("curve", selection, curve.group, curve.bucket_s, log, dark),
         lambda: rate_chart(
@@ -208,6 +208,19 @@ def draw_curve(
     chart_is_drawn()
     for point in picked["selection"]["points"][:1]:
         st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.bucket_s))
+
+
+def _pointer(drawing: Drawing, selection: Selection, snapshot: Snapshot) -> str:
+    """A link to the line of the update that is named, where its hosts are too few to be seen in the lines drawn."""
+    incident = next(iter(snapshot.judgement.open), None) if snapshot.judgement else None
+    filters, by_update = selection.filters, drawing.lines == "update"
+    if incident is None or incident.verdict != "update" or by_update or filters.updates or filters.clusters:
+        return ""
+    exposed, online = incident.evidence.get("hosts_exposed"), snapshot.fleet.get("hosts_online")
+    if not exposed or not online or exposed > _SMALL_PART * online:
+        return ""
+    way = links.link(links.OVERVIEW, "see its own line →", by="update")
+    return f" {text(incident.update_id)} concerns few hosts and hardly moves these lines: {way}"
 
 
 def _why_none(view: View, selection: Selection, snapshot: Snapshot, curve: Curve) -> str:

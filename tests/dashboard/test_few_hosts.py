@@ -1,4 +1,4 @@
-"""A few hosts with a large part of the crashes are named on the overview; where there are none, nothing is said."""
+"""What a few hosts do is not lost among the fleet on the overview; where there are none, nothing is said of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard.few_hosts import can_be, few_hosts
-from tests.dashboard.fleet import START, append_rows, outage
+from tests.dashboard.fleet import GUILTY, START, append_rows, incident, outage, tick
 
 
 def _of(*crashes: int) -> tuple[pd.DataFrame, pd.Series]:
@@ -68,3 +68,24 @@ def test_the_overview_names_them_with_links_and_only_where_there_are_any(tmp_pat
     assert '<a href="host?id=host-59">host-59</a>' in page.markup
     for elsewhere in ({"range": "6h"}, {"os": "windows"}):
         assert "of the crashes:" not in overview(lake.root, **elsewhere).text
+
+
+@pytest.mark.parametrize(
+    ("exposed", "parameters", "pointed"),
+    [
+        (4, {}, True),
+        (21, {}, False),
+        (4, {"by": "version"}, True),
+        (4, {"by": "update"}, False),
+        (4, {"update": GUILTY}, False),
+    ],
+    ids=["few", "many", "few, by version", "its line is drawn", "no others are shown"],
+)
+def test_where_few_hosts_have_what_is_named_the_curve_points_to_its_own_line(
+    exposed: int, parameters: dict[str, str], pointed: bool, tmp_path: Path, overview
+):
+    lake = outage(tmp_path / "lake")
+    tick(lake, [incident(evidence={**incident()["evidence"], "hosts_exposed": exposed})])
+    page = overview(lake.root, **parameters)
+    assert (f"{GUILTY} concerns few hosts and hardly moves these lines: see its own line →" in page.text) is pointed
+    assert ('href="./?by=update"' in page.markup) is pointed
