@@ -289,7 +289,7 @@ def _told_both_ways(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds
     best; but some of them lack that, and are struck all the same. Where they are not, it may need the one that is told.
 
     Returns:
-        None where no update of most of them is told so, or not from another one.
+        None where no update of most of them, and of the hour before, is told so, or not from another one.
     """
     trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
@@ -301,13 +301,18 @@ def _told_both_ways(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds
     told = told_alone(rivalry, log_updates, said, lambda _: LOG_LATENT)
     if told is None or asked[told[0]] < EXPLAINED_SHARE * float(rivalry.waves.events.sum(0)[foremost]):
         return None
-    if not _is_told_among_alike(rivalry, told[0], hosts):
+    if not rivalry.may_follow(told[0], foremost) or not _is_told_among_alike(rivalry, told[0], hosts):
         return None
-    update, with_it = int(trial.updates[told[0]]), None
-    if update != rivalry.named_before:
-        others = _begun_with(rivalry, update, hosts)
-        with_it = next((one for one in others if not rivalry.fares_worse(trial.row_of(one))), None)
-    return replace(of_leader(rivalry, *told, is_told=True), begun_with=with_it)
+    odds, update = of_leader(rivalry, *told, is_told=True), int(trial.updates[told[0]])
+    others = (row for row in range(len(trial.updates)) if row != told[0])
+    meanwhile = [
+        row for row in others if rivalry.may_follow(row, foremost, TOLD_SHARE) and not rivalry.fares_worse(row)
+    ]
+    if update == rivalry.named_before or not meanwhile:
+        return odds
+    may_need_it = (one for one in _begun_with(rivalry, update, hosts) if trial.row_of(one) in meanwhile)
+    with_it = next(may_need_it, None)
+    return None if with_it is None else replace(odds, begun_with=with_it)
 
 
 def _is_told_among_alike(rivalry: Rivalry, row: int, hosts: Hosts) -> bool:
