@@ -28,6 +28,7 @@ _BLOCK_BYTES = 1 << 20
 _SHARE_OF_ONE = 0.5  # so that no machine locks out all others
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
+MOST_WINDOW_BYTES = 8 << 20  # of zstd, which RFC 9659 wants of whoever unpacks, and allows to whoever sends
 # Exceptions raised while a body is unpacked whose content is not in the encoding that it states.
 DAMAGED = (OSError, pa.ArrowException, *inflating.DAMAGED)  # of Arrow where it is brotli
 
@@ -236,7 +237,7 @@ def _blocks(body: bytearray, encoding: str) -> Iterator[bytes]:
     if encoding == "br":
         return _brotli(body)
     if encoding == "zstd":
-        return inflating.unpacked([bytes(body)], Unzstd())
+        return inflating.unpacked([bytes(body)], Unzstd(MOST_WINDOW_BYTES))
     if encoding != "deflate":
         return inflating.unpacked([bytes(body)], Inflater())
     # By RFC 9110 it is the zlib format; some senders send a raw deflate stream.

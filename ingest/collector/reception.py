@@ -46,7 +46,6 @@ _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip packs zeros to a thousandth
-_MOST_WINDOW_BYTES = 8 << 20  # of zstd, which RFC 9659 wants of whoever unpacks, and allows to whoever sends
 _ANYBODY = Token("", "", "")  # if no token is needed
 _T = TypeVar("_T")
 
@@ -168,16 +167,17 @@ class Reception:
         with self.room.enter(sender_of(request.client)) as held:
             held.coming(2 * _PART_BYTES)
             stream = door.open()
-            inflater = {"identity": None, "zstd": Unzstd(_MOST_WINDOW_BYTES, held.more)}.get(encoding, Inflater())
+            unpacker = Unzstd(bodies.MOST_WINDOW_BYTES, held.more) if encoding == "zstd" else Inflater()
+            is_packed = encoding != "identity"
             try:
                 async for chunk in bodies.within(chunks, limits):
-                    for block in (chunk,) if inflater is None else inflater.feed(chunk):
+                    for block in unpacker.feed(chunk) if is_packed else (chunk,):
                         stream.feed(block)
                         if len(stream.records.lines) >= _PART_BYTES:
                             await self._part(request, door, stream, token)
                         await asyncio.sleep(0)  # a packed chunk may hold a thousand times its size
-                if inflater is not None:
-                    inflater.end()
+                if is_packed:
+                    unpacker.end()
                 stream.end()
             except bodies.DAMAGED as error:
                 raise bodies.damaged(encoding, error) from error

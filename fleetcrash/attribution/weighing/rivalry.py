@@ -68,8 +68,8 @@ class Rivalry:
         pushed: of an update by its index the minutes in which many hosts began to get it, in order; the first is that
             of its release.
         stands_there: (spots,) whether it is one where hosts stand, such as a region.
-        acquitting: (spots,) of these those where a wave is none of an update's doing that strikes after a while: that
-            strikes what hosts are.
+        acquitting: (spots,) of these, those where a wave is not the doing of an update that strikes after a while, for
+            an update strikes what hosts are.
         of_strata: (spots,) whether it is made of whole strata; within one, hosts are compared with those beside.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an

@@ -73,6 +73,9 @@ def test_nothing_is_acknowledged_as_nothing(client, body):
     assert [answer.document[name] for name in COUNTS] == [0, 0, 0]
 
 
+# A frame with a window of 16 MiB, and one block as it is, which is the last.
+FAR_BACK = b"\x28\xb5\x2f\xfd\x00\x70" + (len(LINE) << 3 | 1).to_bytes(3, "little") + LINE
+
 REFUSED = {
     "gzip cut short": (400, gzip.compress(LINE * 50)[:-9], {"Content_Encoding": "gzip"}),
     "gzip without an end": (400, gzip.compress(LINE * 50)[:-1], {"Content_Encoding": "gzip"}),
@@ -83,6 +86,7 @@ REFUSED = {
     "zstd cut short": (400, zstd(LINE * 50)[:-3], {"Content_Encoding": "zstd"}),
     "zstd of nothing": (400, b"", {"Content_Encoding": "zstd"}),
     "no zstd": (400, LINE, {"Content_Encoding": "zstd"}),
+    "zstd that looks 16 MiB back": (400, FAR_BACK, {"Content_Encoding": "zstd"}),
     "a key without end": (400, LINE, {"Idempotency_Key": "k" * 256}),
     "a gzip bomb": (413, bomb(), {"Content_Encoding": "gzip"}),
     "a zstd bomb": (413, zstd(bytes(8 << 20)), {"Content_Encoding": "zstd"}),
