@@ -22,6 +22,9 @@ _LEAST_SHARE = 0.25
 _LEAST_CRASHES = 5
 _LEAST_TIMES = 5
 
+# Of the one with most: beside five with fifty crashes one with seven is no sixth of them.
+_LEAST_OF_MOST = 0.25
+
 
 @dataclass(frozen=True)
 class FewHosts:
@@ -52,7 +55,8 @@ def few_hosts(most: pd.DataFrame, hit: pd.Series) -> FewHosts | None:
         most: host_id and crashes of the MOST hosts with most crashes, most first.
         hit: crashes and hosts_crashed of all that is selected.
     """
-    ranked = [(str(each.host_id), int(each.crashes)) for each in most.head(MOST).itertuples()]
+    alike = most[most["crashes"] >= _LEAST_OF_MOST * most["crashes"].max()]
+    ranked = [(str(each.host_id), int(each.crashes)) for each in alike.head(MOST).itertuples()]
     crashes, hosts = int(hit["crashes"]), int(hit["hosts_crashed"])
     for number in range(len(ranked), 0, -1):
         theirs, others = sum(each for _, each in ranked[:number]), hosts - number

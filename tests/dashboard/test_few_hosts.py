@@ -23,6 +23,7 @@ def _of(*crashes: int) -> tuple[pd.DataFrame, pd.Series]:
     ("crashes", "named"),
     [
         ([55, 53, 52, 47, 47, 4, 4, *[1] * 194], 5),
+        ([55, 53, 52, 47, 47, 7, *[1] * 310], 5),
         ([18, 16, 13, 12, 11, 3, 2, 2, *[1] * 46], 5),
         ([20, 1], 1),
         ([6, 3, 2, *[1] * 61], 0),
@@ -35,6 +36,7 @@ def _of(*crashes: int) -> tuple[pd.DataFrame, pd.Series]:
     ],
     ids=[
         "five",
+        "five and one with a few",
         "five of a shorter time",
         "one of two",
         "a small part",
