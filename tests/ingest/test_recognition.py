@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import time
 from functools import partial
 
 import pytest
@@ -19,6 +18,7 @@ from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.tombstone import TOMBSTONE
 from ingest.recognition import format_of, format_within
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 
 GDB = """\
@@ -137,14 +137,16 @@ def test_what_runtimes_print_in_a_build_of_jenkins_has_its_time():
 
 
 def test_a_long_text_is_searched_in_little_time():
-    began = time.process_time()
     said = "> goes on\n" * 50_000 + before_each("> ", "panic: queue\n\ngoroutine 1 [running]:\nmain.push()\n")
     data = said.encode()
-    first, read = format_of(head(data), lambda: iter([data]))
-    assert first is None
-    assert format_within(data[:HEAD_BYTES], read) is SANITIZER
-    assert [len(block) >= HEAD_BYTES for block in read()][:-1] == [True] * (len(list(read())) - 1)
-    assert time.process_time() - began < 1.0  # seen: 0.2 s
+
+    def search() -> None:
+        first, read = format_of(head(data), lambda: iter([data]))
+        assert first is None
+        assert format_within(data[:HEAD_BYTES], read) is SANITIZER
+        assert [len(block) >= HEAD_BYTES for block in read()][:-1] == [True] * (len(list(read())) - 1)
+
+    costs_at_most(100, search)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,6 @@ def test_what_is_before_a_break_is_read():
 
 
 def test_hostile_texts_take_little_time():
-    began = time.process_time()
     for piece in (
         b"\x1b[",
         b"\x1b[0m",
@@ -208,8 +209,7 @@ def test_hostile_texts_take_little_time():
         b"\\n ",
     ):
         data = (piece * HEAD_BYTES)[:HEAD_BYTES]
-        format_of(head(data), partial(iter, [data]))
-    assert time.process_time() - began < 2.0  # seen: 0.6 s
+        costs_at_most(50, partial(format_of, head(data), partial(iter, [data])))
 
 
 def test_the_times_that_dmesg_writes_are_the_kernels_own():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
 
 from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 
 GLOG = """\
@@ -230,9 +231,7 @@ def test_a_head_alone_is_no_crash(said):
 )
 def test_a_hostile_line_takes_little_time(piece):
     for said in (GLOG, MARIADB, REDIS, VALGRIND, JULIA, ZIG):
-        began = time.process_time()
-        crashes_of(SANITIZER, f"{said}\n{piece * 800}\n{piece * 800}".encode())
-        assert time.process_time() - began < 0.3  # seen: 20 ms
+        costs_at_most(30, partial(crashes_of, SANITIZER, f"{said}\n{piece * 800}\n{piece * 800}".encode()))
 
 
 def test_an_exception_is_told_in_the_language_of_the_system():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from ingest.formats.known import format_of
 from ingest.formats.pod_text import POD_TEXT as FORMAT
 from ingest.formats.pods import PODS
 from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 from tests.ingest.formats.test_pods import pod
@@ -177,6 +177,4 @@ def test_no_bytes_break_it(data):
 @pytest.mark.parametrize("piece", ["- ", "  a:\n", "- a:\n ", "Name: a\n", " " * 50 + "- a: b\n", "a:" * 500])
 def test_hostile_text_takes_little_time(piece):
     data = (YAML + piece * (400_000 // len(piece))).encode()
-    began = time.process_time()
-    crashes_of(FORMAT, data)
-    assert time.process_time() - began < 2  # seen: 0.4 s
+    costs_at_most(150, lambda: crashes_of(FORMAT, data))

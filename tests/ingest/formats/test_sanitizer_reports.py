@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 
 MAC = """\
@@ -152,9 +152,7 @@ def test_the_summary_of_what_goes_on_is_no_crash(summary):
 
 @pytest.mark.parametrize("piece", ["a ", "a (b+0x1", ":1", "(", " in "])
 def test_a_hostile_summary_takes_little_time(piece):
-    began = time.process_time()
-    crashes_of(SANITIZER, f"SUMMARY: AddressSanitizer: {piece * 900}\n".encode() * 20)
-    assert time.process_time() - began < 0.3  # seen: 20 ms
+    costs_at_most(30, lambda: crashes_of(SANITIZER, f"SUMMARY: AddressSanitizer: {piece * 900}\n".encode() * 20))
 
 
 def test_what_the_c_library_finds_is_of_who_called_it():

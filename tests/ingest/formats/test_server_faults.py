@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
 
 from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 
 FATAL = "2024.07.19 04:10:02.123456 [ 42 ] {} <Fatal> BaseDaemon: "
@@ -137,9 +138,7 @@ def test_what_the_master_says_of_the_same_worker_is_one_crash():
 @pytest.mark.parametrize("piece", ["a @ ", "#0: a [", "(EE) 1: a ", "[a:1] ", "#0  0x1 in ", "a(b) [0x", "a.swift:1: "])
 def test_a_hostile_line_takes_little_time(piece):
     for said in REPORTS.values():
-        began = time.process_time()
-        crashes_of(SANITIZER, f"{said}\n{piece * 600}\n{piece * 600}".encode())
-        assert time.process_time() - began < 0.3  # seen: 10 ms
+        costs_at_most(30, partial(crashes_of, SANITIZER, f"{said}\n{piece * 600}\n{piece * 600}".encode()))
 
 
 ERROR = "2018.07.19 04:10:02.123456 [ 42 ] <Error> BaseDaemon: "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 
 import pytest
 
 from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
 
 CEPH_STACK = """\
@@ -162,9 +163,7 @@ def test_a_head_alone_is_no_crash(said):
 @pytest.mark.parametrize("piece", [" 1: (a", "a:", " 1: ", "(a)(", "a(b) [0x", '{"t":{"$date":"', " 1: a(+0x1) [0x1"])
 def test_a_hostile_line_takes_little_time(piece):
     for said in (CEPH, MONGO, MONGO_JSON):
-        began = time.process_time()
-        crashes_of(SANITIZER, f"{said}{piece * 600}\n{said}{piece * 600}".encode())
-        assert time.process_time() - began < 0.3  # seen: 20 ms
+        costs_at_most(30, partial(crashes_of, SANITIZER, f"{said}{piece * 600}\n{said}{piece * 600}".encode()))
 
 
 def test_elasticsearch_tells_an_error_that_ends_it_twice():
