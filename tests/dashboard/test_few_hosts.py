@@ -72,6 +72,7 @@ def test_the_overview_names_them_with_links_and_only_where_there_are_any(tmp_pat
         assert "of the crashes:" not in overview(lake.root, **elsewhere).text
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("exposed", "parameters", "pointed"),
     [

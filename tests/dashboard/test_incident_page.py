@@ -59,6 +59,7 @@ def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, inci
     assert "Recovered 11 online" not in text
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("changed", "said", "unsaid"),
     [

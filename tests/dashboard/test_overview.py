@@ -185,6 +185,7 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     assert f"Culprit {GUILTY} probability 99.8 %; 1 more open" in text, "the card is not of all there is"
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("crashed", "dark", "changed", "said"),
     [

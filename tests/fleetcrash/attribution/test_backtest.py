@@ -279,6 +279,7 @@ def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
     assert parse_time(seldom["alarm_at"]).minute % 20 == 0
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("step", [1, 3, 5, 7])
 def test_an_older_incident_is_judged_anew_at_the_first_look_of_every_five_minutes(small, step, monkeypatch):
     judged: list[int] = []

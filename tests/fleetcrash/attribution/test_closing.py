@@ -76,6 +76,7 @@ def test_two_hosts_that_go_on_keep_none_open(empty_lake, ended):
         assert closed(incidents(lake)["incidents"]) == ended
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("gone", "over"), [(1, True), (4, False)])
 def test_a_server_that_is_switched_off_for_good_keeps_none_open_and_several_do(empty_lake, ended, gone, over):
     fleet = world(rise())

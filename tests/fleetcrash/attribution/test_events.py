@@ -94,6 +94,7 @@ def _minute(moment: datetime) -> int:
     return -(-int(moment.timestamp()) // 60)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("told_by", "got", "left"),
     [("beats", 102, 102), ("beats", 112, 112), ("beats", 113, 100), ("session", 102, 100), ("beats", None, 100)],

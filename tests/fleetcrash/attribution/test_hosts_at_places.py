@@ -115,6 +115,7 @@ def silent(random: Random, *, guilty: str) -> World:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_hosts_that_fall_silent_as_they_get_one_update_do_not_tell_of_one_as_long_before(found, seed):

@@ -162,6 +162,7 @@ def test_an_older_update_is_named_once_hosts_alike_in_all_else_tell_it_from_what
     assert found["rivals"][0]["name"] == "old"
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("beside", [True, False], ids=["within the hour after a push", "by itself"])
 def test_what_strikes_few_hosts_with_an_older_update_may_be_of_that_or_of_what_went_out_just_then_and_needs_it(
     empty_lake, beside

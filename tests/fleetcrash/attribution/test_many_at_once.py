@@ -32,6 +32,7 @@ def world(updates: int) -> World:
     }
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("updates", "named"), [(2, "u00 or u01"), (3, "u00 or u01 or u02"), (25, "u00, u01, u02 and 22 more")]
 )

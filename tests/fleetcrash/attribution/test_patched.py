@@ -132,6 +132,7 @@ TOLD_LATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.variants
 def test_silence_after_what_the_catalogue_tells_of_late_is_news_once_its_kind_is_told(lake):
     """Read at any moment: what a live monitor saw is what is said of it at the end."""
@@ -218,6 +219,7 @@ def test_where_patches_are_told_at_the_boots_that_they_make_servers_that_lack_on
     }
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("theirs", [True, False])
 def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake, theirs):
     """Of 300 servers 60 get a policy, and then the patch, of which they tell twenty minutes later.

@@ -51,6 +51,7 @@ def silences(world: World, empty: Path) -> Events:
         return read_news(engine).events
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("gone_for", "is_news"), [(9, False), (11, False), (15, False), (16, True), (None, True)])
 def test_a_server_that_is_back_within_a_quarter_of_an_hour_is_no_news_from_then_on(empty_lake, gone_for, is_news):
     events = silences(servers(gone_for=gone_for), empty_lake)

@@ -88,6 +88,7 @@ def listed(strays: list[int], crashes: list[int]) -> World:
     return {"host": hosts, "crash": told}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("strays", "crashes", "first"),
     [

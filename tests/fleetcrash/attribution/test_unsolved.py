@@ -151,6 +151,7 @@ def test_where_no_update_is_named_every_crash_counts_and_every_host_once(empty_l
 TIE, WAVE = Kind.CANNOT_SEPARATE, Kind.NO_UPDATE
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("update", "by_hosts", "left", "minutes_ago", "is_open"),
     [
@@ -183,6 +184,7 @@ def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hos
     assert detector._was_left_open(judgement, tick) is is_open
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("named", "first", "is_evidence"),
     [(None, "other", True), (None, "it", True), (2, "other", True), (2, "it", False)],

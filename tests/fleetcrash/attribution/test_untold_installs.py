@@ -146,6 +146,7 @@ def test_nor_is_one_whose_hosts_are_at_a_place_where_the_whole_fleet_is(first, p
     assert verdicts(first(slowly(Random(3), place=place))) == ["undetermined", "cannot_separate"]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_its_doing(first, seed):
     told = world(Random(seed), tells=0.0, before=30.0)

@@ -47,6 +47,7 @@ def test_a_hotfix_that_crashes_the_hosts_again_that_the_update_before_it_crashed
     assert upper_bound(ring.evidence, alpha=0.05) > 11 / 60
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("before", "since_crash"),
     [([], 0), ([1500], 0), ([700], 2), ([30], 1), ([30, 1400], 3), ([30, 1500], 1)],

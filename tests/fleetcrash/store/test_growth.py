@@ -138,6 +138,7 @@ _CHANGES: dict[str, tuple[int, int, World]] = {
 }
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("before", "after", "records", "packed"),
     [(*change, number % 2 == 1) for number, change in enumerate(_CHANGES.values())],

@@ -740,6 +740,7 @@ def test_it_may_end_anywhere():
             survives(SANITIZER, said[:end].encode())
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "block",
     [b"x" * (1 << 20), b"=" * (1 << 20), b"==7==ERROR: AddressSanitizer: a b c d e f " + b"g " * 500_000,

@@ -111,6 +111,7 @@ def test_what_most_that_crashed_had_and_not_all_have_is_told(asked):
     assert told["policy"][1] == 1.0
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("versions", "servers", "told"),
     [

@@ -73,6 +73,7 @@ def some_hours_later(random: np.random.Generator, hosts: int) -> np.ndarray:
     return random.normal(3.2 * 3600, 25 * 60, hosts)
 
 
+@pytest.mark.slow
 def test_so_is_a_fault_that_waits_for_some_hours_here_less_and_there_more():
     random = np.random.default_rng(9)
     told = [
@@ -82,6 +83,7 @@ def test_so_is_a_fault_that_waits_for_some_hours_here_less_and_there_more():
     assert np.mean(np.array(told) >= np.log(100)) >= 0.9
 
 
+@pytest.mark.slow
 def test_what_begins_by_itself_some_hours_after_a_push_is_hardly_ever_taken_for_a_fault():
     random, draws = np.random.default_rng(10), 40
     told = [

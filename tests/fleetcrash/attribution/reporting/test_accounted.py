@@ -38,6 +38,7 @@ def incident_id(site) -> str:
     return str(incident["incident_id"])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("minute", [dark_site.DARK + 15, JUST_BACK, dark_site.NOW])
 def test_hosts_of_an_incident_are_those_that_it_counts(site, incident_id, minute):
     (incident,) = incidents(site, as_of=at(minute))["incidents"]

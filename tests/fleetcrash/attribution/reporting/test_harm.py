@@ -45,6 +45,7 @@ def upgraded(empty_lake):
         yield lake
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("minute", "left"), [(BEFORE, STRUCK), (HALFWAY, STRUCK - 31), (AFTER, 0)])
 def test_who_was_struck_is_told_by_what_they_were_then_and_what_became_of_them_by_what_they_are(upgraded, minute, left):
     (incident,) = incidents(upgraded, as_of=at(minute))["incidents"]
