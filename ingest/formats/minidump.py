@@ -165,7 +165,7 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
     form = {**found.annotations, **form}
     host_id = records.host_id((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
     crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
-    versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
+    versions = (version_of(form.get(name)) for name in ("agent_version", "_version", "ver", "version"))
     fields = {
         "crash_id": crash_id,
         "host_id": host_id,

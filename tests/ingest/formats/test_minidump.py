@@ -123,7 +123,8 @@ def test_a_program_tells_crashpad_its_version():
     record = crash(Dump(annotations=told))
     assert record["agent_version"] == "7.11.18110"
     assert record["tags"] == {"exe": "relay.exe", "ver": "7.11.18110", "prod": "Relay"}
-    assert crash(Dump(annotations={"_version": "3.2.1", "_productName": "Relay"}))["agent_version"] == "3.2.1"
+    electrons = {"_version": "3.2.1", "_productName": "Relay", "prod": "Electron", "ver": "30.1.0"}
+    assert crash(Dump(annotations=electrons))["agent_version"] == "3.2.1"
 
 
 def test_windows_tells_the_instruction_of_a_32_bit_program_in_a_64_bit_process():
