@@ -10,11 +10,12 @@ import re
 import struct
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ingest.formats.crashes import (
     LONGEST_TEXT,
+    Frame,
     Records,
     Told,
     Unfit,
@@ -42,6 +43,7 @@ from ingest.formats.minidump_places import (
     place_of,
     unpacked,
 )
+from ingest.formats.minidump_stack import Fault, with_callers
 from ingest.formats.systems import os_type
 
 _MOST_STREAMS = 500
@@ -57,11 +59,13 @@ ANNOTATIONS = frozenset([
 _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
+_X64 = 9
 _OF_LINUX = frozenset(range(0x47670003, 0x4767000A))  # files of /proc and the like
 _ANDROIDS_EXE = "app_process"  # of every program there
 _USER, _SWAPPED = b"MDMP", b"PMDM"
 _INNER = frozenset([
-    "report_id", "client_id", "addresses", "arguments", "exe", "annotations", "message", "is_live", "is_whole",
+    "report_id", "client_id", "addresses", "more", "frames", "arguments", "exe", "annotations", "message", "is_live",
+    "is_whole",
 ])  # fmt: skip
 
 
@@ -110,7 +114,7 @@ class Found:
 
     Attributes:
         report_id, client_id: of crashpad: ids of the dump, and of the installation that made it.
-        addresses: of the instruction at fault, the best first.
+        addresses: of the instruction at fault, the best first. more: what the exception tells besides.
         arguments: of a bugcheck.
         exe: the program, which is listed before its modules.
         annotations: what a program told crashpad of itself. message: what it had assumed, by breakpad.
@@ -130,6 +134,8 @@ class Found:
     report_id: str | None = None
     client_id: str | None = None
     addresses: tuple[int, ...] = ()
+    more: tuple[int, ...] = ()
+    frames: tuple[Frame, ...] = ()
     arguments: tuple[str, ...] = ()
     exe: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +150,8 @@ class Found:
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that are in the dump."""
-        return {name: value for name, value in asdict(self).items() if value is not None and name not in _INNER}
+        told = ((name, getattr(self, name)) for name in self.__dataclass_fields__ if name not in _INNER)
+        return {name: value for name, value in told if value is not None}
 
 
 def read(data: bytes) -> Found | None:
@@ -176,7 +183,7 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
     arguments = ((f"argument{number}", said) for number, said in enumerate(found.arguments, 1))
     told = [("exe", found.exe), ("message", found.message), *arguments, *form.items()]
     if found.is_crash:
-        records.crash(**fields, tags=tags_of(told))
+        records.crash(**fields, frames=found.frames, tags=tags_of(told))
     return crash_id, host_id
 
 
@@ -204,7 +211,10 @@ def _user(data: bytes) -> Found:
     exe = base_name(name_at(data, modules[0].name)) if modules else None
     if exe and exe.startswith(_ANDROIDS_EXE) and _COMMAND in streams:
         exe = _named_as(data, *streams[_COMMAND]) or exe
-    found = replace(found, exe=exe, **place_of(data, streams, modules, found.addresses, context))
+    place = place_of(data, streams, modules, found.addresses, context)
+    fault = Fault(found.code, found.addresses, found.more, has_frames=(found.os_type, processor) != ("windows", _X64))
+    blamed, frames = with_callers(data, streams, modules, context, fault)
+    found = replace(found, exe=exe, frames=frames, **(blamed or place))
     if _ASSERTION in streams:
         found = replace(found, message=_assumed(data, streams[_ASSERTION][0]))
     if _CRASHPAD in streams:
@@ -229,11 +239,12 @@ def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Foun
 
 def _with_exception(found: Found, data: bytes, streams: Streams, processor: int | None) -> tuple[Found, Context | None]:
     place, _ = streams[_EXCEPTION]
-    told, about = unpacked("<IIIIQQI4xQQQ", data, place), unpacked("<II", data, place + 160)
+    told, about = unpacked("<IIIIQQI4xQQQQ", data, place), unpacked("<II", data, place + 160)
     if told is None:
         return found, None
-    thread, _, number, flags, _, address, count, *more = told
-    code = code_of(found.os_type, processor, number, flags, tuple(more[:count]))
+    thread, _, number, flags, _, address, count = told[:7]
+    more = told[7 : 7 + count]
+    code = code_of(found.os_type, processor, number, flags, more)
     context = context_of(data, about[1], about[0], processor) if about else None
     context = context or context_of_thread(data, streams, thread, processor)
     pointer = context.pointer if context else None
@@ -241,7 +252,8 @@ def _with_exception(found: Found, data: bytes, streams: Streams, processor: int 
     # Others give the accessed address, and the instruction only in the context.
     both = (address, pointer) if found.os_type == "windows" else (address if pointer is None else pointer,)
     addresses = tuple(one for one in both if one is not None)
-    return replace(found, domain="hang" if code == HANG else "user", code=code, addresses=addresses), context
+    domain = "hang" if code == HANG else "user"
+    return replace(found, domain=domain, code=code, addresses=addresses, more=more), context
 
 
 def _named_as(data: bytes, place: int, size: int) -> str | None:

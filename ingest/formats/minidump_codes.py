@@ -8,6 +8,15 @@ from collections.abc import Sequence
 REQUESTED = "DUMP_REQUESTED"
 HANG = "0xcfffffff"  # Windows Error Reporting ended a program that did not answer
 
+# Codes with which the processor or the system says what an instruction did; with others code says itself that it ends.
+FAULTS = frozenset([
+    "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "EXC_BAD_ACCESS", "EXC_BAD_INSTRUCTION", "EXC_ARITHMETIC",
+    "0x80000001", "0x80000002", "0x80000004", "0xc0000005", "0xc0000006", "0xc000001d", "0xc000008c", "0xc000008d",
+    "0xc000008e", "0xc000008f", "0xc0000090", "0xc0000091", "0xc0000092", "0xc0000093", "0xc0000094", "0xc0000095",
+    "0xc0000096", "0xc00000fd",
+])  # fmt: skip
+_THROWN = "0xe06d7363"  # an exception of C++, by Microsoft's compiler
+
 _SIGNALS = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
     9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ",
@@ -49,6 +58,11 @@ def code_of(os_type: str | None, processor: int | None, number: int, flags: int,
         return REQUESTED if (limit >> 61 & 7, limit >> 58 & 7) in _WENT_ON else _MACH[_RESOURCE]
     names = _OF_MIPS if os_type == "linux" and processor in _MIPS else _NAMES.get(os_type or "", {})
     return signal or names.get(number, f"0x{number:x}")
+
+
+def thrower_of(code: str | None, more: Sequence[int]) -> int | None:
+    """An address in the module that threw an exception of C++: its start, or on 32 bits that of the type thrown."""
+    return more[3 if len(more) > 3 else 2] if code == _THROWN and len(more) > 2 else None
 
 
 def _signal_of_macos(number: int, flags: int, more: Sequence[int]) -> str | None:

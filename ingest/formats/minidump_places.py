@@ -28,33 +28,35 @@ class _Registers(NamedTuple):
     """Offsets in a thread's context.
 
     Attributes:
-        form: of a register. pointer: to the instruction. stack: pointer to the stack, whose end has the caller after a
-            call; None: link has it.
+        form: of a register. pointer: to the instruction. stack: pointer to the stack.
+        link: has the caller after a call; None: the end of the stack has it.
+        frame: points to the caller's own value of it and the address to return to; None: not by convention.
     """
 
     form: str
     pointer: int
-    stack: int | None
+    stack: int
     link: int | None = None
+    frame: int | None = None
 
 
 # By processor: x86, MIPS, PowerPC, ARM, x64, x86 on x64, ARM64; of breakpad PowerPC of 64 bits, the old ARM64, MIPS of
 # 64 bits and RISC-V.
 _REGISTERS = {
-    0: _Registers("<I", 0xB8, 0xC4),
-    1: _Registers("<Q", 312, None, 256),
-    3: _Registers("<I", 4, None, 148),
-    5: _Registers("<I", 64, None, 60),
-    9: _Registers("<Q", 0xF8, 0x98),
-    10: _Registers("<I", 0xB8, 0xC4),
-    12: _Registers("<Q", 264, None, 248),
-    0x8002: _Registers("<Q", 8, None, 296),
-    0x8003: _Registers("<Q", 264, None, 248),
-    0x8004: _Registers("<Q", 312, None, 256),
-    0x8005: _Registers("<I", 8, None, 12),
-    0x8006: _Registers("<Q", 8, None, 16),
+    0: _Registers("<I", 0xB8, 0xC4, None, 0xB4),
+    1: _Registers("<Q", 312, 240, 256),
+    3: _Registers("<I", 4, 16, 148),
+    5: _Registers("<I", 64, 56, 60),
+    9: _Registers("<Q", 0xF8, 0x98, None, 0xA0),
+    10: _Registers("<I", 0xB8, 0xC4, None, 0xB4),
+    12: _Registers("<Q", 264, 256, 248, 240),
+    0x8002: _Registers("<Q", 8, 32, 296),
+    0x8003: _Registers("<Q", 264, 256, 248, 240),
+    0x8004: _Registers("<Q", 312, 240, 256),
+    0x8005: _Registers("<I", 8, 16, 12),
+    0x8006: _Registers("<Q", 8, 24, 16),
 }
-_ADDRESS_BITS = 0x7FFF_FFFF_FFFF  # of a process; on Arm the other bits of a link may be a signature
+ADDRESS_BITS = 0x7FFF_FFFF_FFFF  # of a process; on Arm the other bits of a link may be a signature
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,16 @@ class Context:
     """The registers of the thread that crashed, as far as they are in the dump.
 
     Attributes:
-        pointer: to the instruction. stack, link: see ``_Registers``.
+        pointer: to the instruction. stack, link, frame: see ``_Registers``.
+        has_link: whether the processor has that register.
     """
 
     form: str
+    has_link: bool = False
     pointer: int | None = None
     stack: int | None = None
     link: int | None = None
+    frame: int | None = None
 
 
 class BigEndian(bytes):
@@ -112,12 +117,12 @@ def context_of(data: bytes, place: int, size: int, processor: int | None) -> Con
     known = _REGISTERS.get(processor if processor is not None else -1)
     if known is None or not place:
         return None
-    wanted = (known.pointer, known.stack, known.link)
+    wanted = (known.pointer, known.stack, known.link, known.frame)
     values = (
         (unpacked(known.form, data, place + at) or (None,))[0] if at is not None and size >= at + 8 else None
         for at in wanted
     )
-    return Context(known.form, *values)
+    return Context(known.form, known.link is not None, *values)
 
 
 def context_of_thread(data: bytes, streams: Streams, number: int, processor: int | None) -> Context | None:
@@ -163,18 +168,19 @@ def place_of(
     unloaded = list(_unloaded(data, streams))
     for address in addresses:
         if module := found_in(modules, address) or found_in(unloaded, address):
-            return _fields(data, module, address)
+            return fields_of(data, module, address)
     if addresses and addresses[0] < _NOWHERE and context is not None:  # a call of nothing, made by its caller
-        caller = context.link if context.stack is None else _pointer_at(data, streams, context.stack, context.form)
-        for address in () if caller is None else (caller, caller & _ADDRESS_BITS):
+        caller = context.link if context.has_link else _pointer_at(data, streams, context.stack, context.form)
+        for address in () if caller is None else (caller, caller & ADDRESS_BITS):
             if module := found_in(modules, address):
-                return _fields(data, module, address)
+                return fields_of(data, module, address)
     return {}
 
 
-def _fields(data: bytes, module: Module, address: int) -> dict[str, Any]:
-    name = base_name(name_at(data, module.name))
-    return {"module": name, "module_version": module.version, "module_offset": address - module.start}
+def fields_of(data: bytes, module: Module, address: int | None) -> dict[str, Any]:
+    """The fields of a record for a place in a module; without an address for the module alone."""
+    name, offset = base_name(name_at(data, module.name)), None if address is None else address - module.start
+    return {"module": name, "module_version": module.version, "module_offset": offset}
 
 
 def _places(count: int, place: int, size: int, entry_bytes: int, most: int) -> Iterator[int]:
@@ -199,17 +205,23 @@ def _unloaded(data: bytes, streams: Streams) -> Iterator[Module]:
         yield Module(told[0], told[0] + told[1], told[4])
 
 
-def _pointer_at(data: bytes, streams: Streams, address: int, form: str) -> int | None:
+def _pointer_at(data: bytes, streams: Streams, address: int | None, form: str) -> int | None:
     """A pointer in the memory of the process; None if the dump does not have that memory."""
+    found = memory_at(data, streams, address)
+    told = unpacked(form, data, found.start) if found else None
+    return told[0] if told else None
+
+
+def memory_at(data: bytes, streams: Streams, address: int | None) -> range | None:
+    """Where the dump has the memory from an address on; None if it does not."""
     for start, size, place in _ranges(data, streams):
-        if start <= address < start + size:
-            told = unpacked(form, data, place + address - start)
-            return told[0] if told else None
+        if address is not None and start <= address < start + size:
+            return range(place + address - start, min(place + size, len(data)))
     return None
 
 
 def _ranges(data: bytes, streams: Streams) -> Iterator[tuple[int, int, int]]:
-    """Start, size and offset in the file of each range of memory."""
+    """Start, size and offset in the file of each range of memory; stacks may be with their threads alone."""
     place, size = streams.get(_MEMORY, (0, 0))
     count = (unpacked("<I", data, place) or (0,))[0] if size else 0
     for at in _places(count, place, size, 16, _MOST_RANGES):
@@ -221,3 +233,7 @@ def _ranges(data: bytes, streams: Streams) -> Iterator[tuple[int, int, int]]:
         start, range_bytes = unpacked("<QQ", data, place + 16 + 16 * number) or (0, 0)
         yield start, range_bytes, offset
         offset += range_bytes
+    place, size = streams.get(_THREADS, (0, 0))
+    count = (unpacked("<I", data, place) or (0,))[0] if size else 0
+    for at in _places(count, place, size, _THREAD_BYTES, _MOST_THREADS):
+        yield unpacked("<QII", data, at + 24) or (0, 0, 0)

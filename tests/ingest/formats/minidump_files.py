@@ -11,17 +11,17 @@ X86, MIPS, POWERPC, ARM, X64, ARM64, POWERPC64, RISCV32, RISCV64 = 0, 1, 3, 5, 9
 STAMP = 1721362202
 
 # Of a thread's context, by processor: its size, the format of a register, and offsets of the instruction pointer, the
-# pointer to the stack, and the register with the address of the caller.
+# pointer to the stack, the register with the address of the caller, and the pointer to the frame.
 _CONTEXTS = {
-    X86: (716, "<I", 0xB8, 0xC4, None),
-    MIPS: (632, "<Q", 312, 240, 256),
-    POWERPC: (1000, "<I", 4, 16, 148),
-    POWERPC64: (1100, "<Q", 8, 32, 296),
-    ARM: (368, "<I", 64, 56, 60),
-    X64: (1232, "<Q", 0xF8, 0x98, None),
-    ARM64: (912, "<Q", 264, 256, 248),
-    RISCV32: (400, "<I", 8, 16, 12),
-    RISCV64: (528, "<Q", 8, 24, 16),
+    X86: (716, "<I", 0xB8, 0xC4, None, 0xB4),
+    MIPS: (632, "<Q", 312, 240, 256, None),
+    POWERPC: (1000, "<I", 4, 16, 148, None),
+    POWERPC64: (1100, "<Q", 8, 32, 296, None),
+    ARM: (368, "<I", 64, 56, 60, None),
+    X64: (1232, "<Q", 0xF8, 0x98, None, 0xA0),
+    ARM64: (912, "<Q", 264, 256, 248, 240),
+    RISCV32: (400, "<I", 8, 16, 12, None),
+    RISCV64: (528, "<Q", 8, 24, 16, None),
 }
 
 
@@ -30,7 +30,7 @@ class Dump:
     """The content of a minidump.
 
     Attributes:
-        pointer, stack, link: registers of the thread that crashed.
+        pointer, stack, link, frame: registers of the thread that crashed.
         more: what the exception tells besides its code and address.
         modules, unloaded: names with their start and size.
         memory: bytes of the process, by their address.
@@ -49,6 +49,7 @@ class Dump:
     pointer: int | None = None
     stack: int = 0
     link: int = 0
+    frame: int = 0
     modules: Sequence[tuple[str, int, int]] = (("C:\\Relay\\relay.exe", 0x400000, 0x10000),)
     unloaded: Sequence[tuple[str, int, int]] = ()
     memory: Mapping[int, bytes] = field(default_factory=dict)
@@ -94,10 +95,10 @@ class Dump:
         return self._pack("<HHHBBIIIIIHH24x", self.processor, 6, 0, 8, 1, *self.version, self.platform, 0, 0, 0)
 
     def _exception(self) -> bytes:
-        size, form, pointer, stack, link = _CONTEXTS[self.processor]
+        size, form, pointer, stack, link, frame = _CONTEXTS[self.processor]
         context = bytearray(size)
         registers = ((pointer, self.address if self.pointer is None else self.pointer), (stack, self.stack))
-        for at, value in (*registers, (link, self.link)):
+        for at, value in (*registers, (link, self.link), (frame, self.frame)):
             if at is not None:
                 struct.pack_into(self.order + form[1:], context, at, value)
         more = [*self.more, *[0] * 15][:15]

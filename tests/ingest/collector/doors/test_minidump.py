@@ -324,7 +324,7 @@ def test_no_bytes_break_the_form(damage, place):
     [
         ("getsentry_symbolic__crash_linux", ("linux", "SIGSEGV", "crash_linux")),
         ("rust-minidump_rust-minidump__test", ("windows", "0xc0000005", "test_app.exe")),
-        ("rust-minidump_rust-minidump__simple-crashpad", ("darwin", "SIGABRT", "libsystem_kernel.dylib")),
+        ("rust-minidump_rust-minidump__simple-crashpad", ("darwin", "SIGABRT", "crashy")),
         ("rust-minidump_rust-minidump__invalid-range", (None, None, None)),
     ],
 )
