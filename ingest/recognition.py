@@ -23,9 +23,12 @@ def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened
     # Imported only here: it takes 0.1 s, which loads of records should not wait for.
     from ingest.formats import quoted
     from ingest.formats.kernel_file import KERNEL_FILE
+    from ingest.formats.known import binary_format_of
     from ingest.formats.known import format_of as known_format_of
     from ingest.formats.tombstone import TOMBSTONE
 
+    if (binary := binary_format_of(head)) is not None:
+        return binary, opened
     forms = [_plain(head.data, opened)]
     while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
         forms.append(_changed(partial(quoted.without, mark), *forms[-1]))

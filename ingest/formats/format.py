@@ -14,6 +14,7 @@ from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
 _LINES = 50  # searched for records of the contract
+_TEXT_BYTES = 64  # without a zero byte in as many, a file is a text
 # Comments, and elements with which people arrange text among what they write, are no page.
 _IN_PROSE = r"!--|/?(?:details|summary|pre|code|p|br|b)\b"
 # A brace before a name, or a text, and a comma, as in Erlang's terms, begins no JSON.
@@ -51,7 +52,12 @@ class Head:
 
     @property
     def is_no_crash_file(self) -> bool:
-        """Whether it is empty, or has a record of the contract in one of its first lines, as others may be broken."""
+        """Whether it is empty, or has a record of the contract in one of its first lines, as others may be broken.
+
+        What is no text may have one in the memory of a process.
+        """
+        if b"\0" in self.data[:_TEXT_BYTES]:
+            return False
         lines = self.data.removeprefix(codecs.BOM_UTF8).split(b"\n", _LINES)[:_LINES]
         return not self.data.strip() or any(map(_is_record, lines))
 

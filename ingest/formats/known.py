@@ -60,11 +60,11 @@ from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 
+# Those that are no text, whatever texts are in them.
+BINARY: tuple[Document | Log, ...] = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG)
 # In the order in which they are tried: those recognised by the first bytes, then those recognised by the text.
 FORMATS: tuple[Document | Log, ...] = (
-    MINIDUMP,
-    MINIDUMP_FORM,
-    EVENT_LOG,
+    *BINARY,
     EVENT_LOG_XML,
     EVENT_LOG_ESCAPED,
     EVENT_ROWS,
@@ -146,6 +146,11 @@ def format_within(blocks: Iterable[bytes]) -> Log | None:
     if SANITIZER.recognises(Head("", rest)):
         return SANITIZER
     return PYTHON_LOG if tells_of_crash(decoded(held), has_end=True) else None
+
+
+def binary_format_of(head: Head) -> Document | Log | None:
+    """The format of a file that is no text; None for others."""
+    return next((one for one in BINARY if one.recognises(head)), None)
 
 
 def format_of(head: Head) -> Document | Log | None:

@@ -13,6 +13,7 @@ from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.format import HEAD_BYTES, BrokenOff
 from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.minidump import MINIDUMP
 from ingest.formats.quoted import is_zeroed
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.stackwalk import STACKWALK
@@ -20,6 +21,7 @@ from ingest.formats.tombstone import TOMBSTONE
 from ingest.recognition import format_of, format_within
 from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
+from tests.ingest.formats.minidump_files import Dump
 
 GDB = """\
 Program terminated with signal SIGSEGV, Segmentation fault.
@@ -266,3 +268,15 @@ def opened_as(data: bytes):
 @pytest.mark.parametrize("data", [b"MDMP" + b"\0" * 99 + b"\1\2", b"\0" * 99, b"A\0B\0" + b"\0" * 98 + b"C\0"])
 def test_what_is_no_text_keeps_its_zero_bytes(data):
     assert not is_zeroed(data)
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [b"> a reply\n> to a mail\n" * 2000, b'\n{"record": "crash", "host_id": "h1"}\n' * 9, f"{TOMB}\n".encode() * 99],
+    ids=["quotes", "records", "a report"],
+)
+def test_a_text_in_the_memory_of_a_process_does_not_change_what_a_dump_is(memory):
+    data = Dump(address=0x401234, memory={0x9000: memory}).written()
+    known, opened = format_of(head(data), lambda: iter([data]))
+    assert known is MINIDUMP
+    assert b"".join(opened()) == data
