@@ -7,7 +7,6 @@ and one that leads outside is ignored.
 from __future__ import annotations
 
 import re
-import struct
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,9 +26,8 @@ from ingest.formats.crashes import (
     time_of,
     version_of,
 )
-from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document
-from ingest.formats.live_dumps import is_live
+from ingest.formats.kernel_dump import KERNELS, of_kernel
 from ingest.formats.minidump_codes import HANG, REQUESTED, code_of
 from ingest.formats.minidump_places import (
     MODULES,
@@ -67,45 +65,6 @@ _INNER = frozenset([
     "report_id", "client_id", "addresses", "more", "frames", "arguments", "exe", "annotations", "message", "is_live",
     "is_whole",
 ])  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Layout of the header of a kernel dump, in bytes from its start.
-
-    Attributes:
-        code: of the bugcheck. arguments, form: its four arguments, and their format.
-        at, up: the system's time, and its uptime.
-        size: of the part that is read.
-    """
-
-    code: int
-    arguments: int
-    form: str
-    at: int
-    up: int
-    size: int
-
-
-_KERNELS = {
-    b"PAGEDU64": _Header(0x38, 0x40, "<QQQQ", 0xFA8, 0x1030, 0x1038),
-    b"PAGEDUMP": _Header(0x28, 0x2C, "<IIII", 0xFC0, 0xFB8, 0xFC8),  # for 32-bit systems
-}
-
-_TRIAGE, _KIND_AT = 4, 0xF98  # small kernel dumps of 64-bit systems, with a list of drivers
-_DRIVERS_AT, _DRIVER_BYTES = 0x2030, 0x90
-_SAVED_DUMP = 0x10000000  # added to the bugchecks of such dumps
-# Which argument of a bugcheck, from 0, is the address in code; from Microsoft's reference of bug check codes.
-_INSTRUCTIONS = {
-    0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0xCC: 2, 0xCD: 2, 0xCE: 2, 0xD5: 2, 0xD6: 2,
-    0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1,
-}  # fmt: skip
-_BROKEN_DRIVER_AT = 0x2040  # which the kernel itself names on its blue screen
-_KERNEL = re.compile(r"(?:ntoskrnl|ntkrnl\w{2,8}|hal)\.(?:exe|dll)", re.IGNORECASE)
-_VERSIONS = {
-    2195: "5.0", 2600: "5.1", 3790: "5.2", 6000: "6.0", 6001: "6.0", 6002: "6.0", 6003: "6.0", 7600: "6.1",
-    7601: "6.1", 9200: "6.2", 9600: "6.3",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,8 +115,9 @@ class Found:
 
 def read(data: bytes) -> Found | None:
     """The content of a dump; None if it is no dump."""
-    if header := _KERNELS.get(bytes(data[:8])):
-        return _kernel(data, header) if len(data) >= header.size else None
+    if data.startswith(KERNELS):
+        told = of_kernel(data)
+        return Found("kernel", **told) if told else None
     if data.startswith(_SWAPPED):
         data = BigEndian(data)
     return _user(data) if data.startswith((_USER, _SWAPPED)) and len(data) >= 32 else None
@@ -293,60 +253,6 @@ def _utf8(data: bytes, place: int) -> str | None:
     return text(data[place + 4 : place + 4 + min(told[0], LONGEST_TEXT)].decode("utf-8", "replace")) if told else None
 
 
-def _kernel(data: bytes, header: _Header) -> Found:
-    """The header of a kernel dump; of a small one also the driver at fault, if the bugcheck has an address."""
-    (build,) = struct.unpack_from("<I", data, 0x0C)
-    (code,) = struct.unpack_from("<I", data, header.code)
-    arguments = struct.unpack_from(header.form, data, header.arguments)
-    (ticks,) = struct.unpack_from("<Q", data, header.at)
-    (up_ticks,) = struct.unpack_from("<Q", data, header.up)
-    argument = _INSTRUCTIONS.get(code & ~_SAVED_DUMP)
-    drivers = _drivers(data)
-    place = _place_in_driver(data, drivers, arguments[argument]) if argument is not None else (None, None)
-    if drivers and (place[0] is None or _KERNEL.fullmatch(place[0])):
-        named = unpacked("<I", data, _BROKEN_DRIVER_AT)
-        blamed = base_name(name_at(data, named[0], unit_bytes=2)) if named else None
-        place = (blamed, None) if blamed else place
-    return Found(
-        "kernel",
-        module=place[0],
-        module_offset=place[1],
-        os_type="windows",
-        os_version=_version(build),
-        code=f"0x{code:x}",
-        occurred_at=time_of_filetime(ticks),
-        uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
-        arguments=tuple(f"0x{one:x}" for one in arguments),
-        is_live=is_live(code),
-        is_whole=drivers.stop <= len(data),
-    )
-
-
-def _version(build: int) -> str | None:
-    before = "10.0" if 10_000 <= build < 1_000_000 else _VERSIONS.get(build)
-    return f"{before}.{build}" if before else None
-
-
-def _drivers(data: bytes) -> range:
-    """Range of offsets of the driver entries of a small dump; empty if it lists none."""
-    kind, listed = unpacked("<I", data, _KIND_AT), unpacked("<II", data, _DRIVERS_AT)
-    if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,):
-        return range(0)
-    start, count = listed or (_DRIVERS_AT, 1)  # beyond the end of the file, like their offset
-    return range(start, start + min(count, _MOST_MODULES) * _DRIVER_BYTES, _DRIVER_BYTES)
-
-
-def _place_in_driver(data: bytes, drivers: range, address: int) -> tuple[str | None, int | None]:
-    """The driver of an address, and the offset; nothing if it is in none that the dump lists."""
-    for at in drivers:
-        name, base, size = (unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
-        if name is None or base is None or size is None:
-            break
-        if base[0] <= address < base[0] + size[0] and (file := base_name(name_at(data, name[0], unit_bytes=2))):
-            return file, address - base[0]
-    return None, None
-
-
 def read_file(data: bytes, told: Told, form: Mapping[str, str] | None = None) -> Records:
     """The crash of a file.
 
@@ -367,7 +273,7 @@ def read_file(data: bytes, told: Told, form: Mapping[str, str] | None = None) ->
 
 MINIDUMP = Document(
     "minidump",
-    recognises=lambda head: head.data.startswith((_USER, _SWAPPED, *_KERNELS)),
+    recognises=lambda head: head.data.startswith((_USER, _SWAPPED, *KERNELS)),
     read=read_file,
     most_bytes=_MOST_BYTES,
     is_cut=True,
