@@ -55,13 +55,14 @@ from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
+from ingest.formats.tombstone_proto import TOMBSTONE_PROTO
 from ingest.formats.vmcores import VMCORES
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 
 # Those that are no text, whatever texts are in them.
-BINARY: tuple[Document | Log, ...] = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG)
+BINARY: tuple[Document | Log, ...] = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, TOMBSTONE_PROTO)
 # In the order in which they are tried: those recognised by the first bytes, then those recognised by the text.
 FORMATS: tuple[Document | Log, ...] = (
     *BINARY,

@@ -17,20 +17,31 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     Raises:
         DecodeError: it is not valid.
     """
+    for number, value in values(message):
+        yield number, message[:0] if isinstance(value, int) else value
+
+
+def values(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message with their values, of which whole numbers have no sign.
+
+    Raises:
+        DecodeError: it is not valid, after the fields before.
+    """
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
-        kind, end = tag & 7, at
+        kind, end, number = tag & 7, at, 0
         if kind == 0:
-            _, end = _varint(message, at)
+            number, end = _varint(message, at)
         elif kind in (1, 5):
             end = at + (8 if kind == 1 else 4)
+            number = int.from_bytes(message[at:end], "little")
         elif kind == 2:
             size_bytes, at = _varint(message, at)
             end = at + size_bytes
         if kind not in (0, 1, 2, 5) or end > len(message):
             raise DecodeError(f"no field at byte {at}")
-        yield tag >> 3, message[at:end] if kind == 2 else message[:0]
+        yield tag >> 3, message[at:end] if kind == 2 else number
         at = end
 
 

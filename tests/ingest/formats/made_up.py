@@ -55,6 +55,7 @@ from ingest.formats.shipped_logs import SHIPPED_LOG
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
+from ingest.formats.tombstone_proto import TOMBSTONE_PROTO
 from ingest.formats.vmcores import VMCORES
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
@@ -108,6 +109,7 @@ from tests.ingest.formats import (
     test_shipped_logs,
     test_stackwalk,
     test_tombstone,
+    test_tombstone_proto,
     test_vmcores,
     test_wer,
     test_windbg,
@@ -143,6 +145,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     MINIDUMP: {"user": dump(), "kernel": kernel_dump(), "32-bit kernel": older_kernel_dump()},
     MINIDUMP_FORM: {"form": test_minidump_form.form(), "counted": test_minidump_form.counted()},
     EVENT_LOG: {"evtx": evtx(_EVENTS)},
+    TOMBSTONE_PROTO: {"other": test_tombstone_proto.written({**test_tombstone_proto.FIELDS, 4: "2024-07-20 04:10:02"})},
     EVENT_LOG_XML: {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),
         "viewer": f'<?xml version="1.0"?><Events>{test_event_log.xml(_EVENTS)}</Events>'.encode("utf-16"),

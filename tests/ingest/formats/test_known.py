@@ -21,6 +21,7 @@ from ingest.formats.known import FORMATS, format_of
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.minidump_form import MINIDUMP_FORM
 from ingest.formats.python_log import PYTHON_LOG
+from ingest.formats.tombstone_proto import TOMBSTONE_PROTO
 from tests.ingest.conftest import SOUND, line
 from tests.ingest.effort import costs_at_most
 from tests.ingest.formats.conftest import crashes_of, head
@@ -55,7 +56,7 @@ def test_prose_before_a_text_makes_it_no_other(format, name, data):
     assert format_of(head(b"\r\n\n" + data)) in (format, None)
 
 
-SIZED = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, JOURNAL)  # their texts have their sizes before them
+SIZED = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, TOMBSTONE_PROTO, JOURNAL)  # their texts have their sizes before them
 ROOTED = re.compile(rb"(?<![\w./~-])/(?:srv|opt|src|usr/bin|home/\w+)(?=/)")
 DRIVEN = re.compile(rb"[Cc]:(\\\\{1,2})(?:Users\\\\{1,2}\w+|src|Program Files)(?=\\\\)")
 
