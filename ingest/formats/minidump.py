@@ -18,7 +18,6 @@ from ingest.formats.crashes import (
     Records,
     Told,
     Unfit,
-    base_name,
     first,
     name_of,
     tags_of,
@@ -36,9 +35,9 @@ from ingest.formats.minidump_places import (
     Streams,
     context_of,
     context_of_thread,
-    modules_of,
     name_at,
     place_of,
+    process_of,
     unpacked,
 )
 from ingest.formats.minidump_stack import Fault, with_callers
@@ -58,6 +57,7 @@ _MOST_ANNOTATIONS = 200
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
 _X64 = 9
+_X86 = (0, _X64, 10)
 _OF_LINUX = frozenset(range(0x47670003, 0x4767000A))  # files of /proc and the like
 _ANDROIDS_EXE = "app_process"  # of every program there
 _USER, _SWAPPED = b"MDMP", b"PMDM"
@@ -167,14 +167,19 @@ def _user(data: bytes) -> Found:
         found, context = _with_exception(found, data, streams, processor)
     elif is_whole and _THREADS in streams and _ASSERTION not in streams:  # nothing happened in any of its threads
         found = replace(found, code=REQUESTED)
-    modules = modules_of(data, streams)
-    exe = base_name(name_at(data, modules[0].name)) if modules else None
+    process = process_of(data, streams)
+    exe = process.file_of(process.modules[0]) if process.modules else None
     if exe and exe.startswith(_ANDROIDS_EXE) and _COMMAND in streams:
         exe = _named_as(data, *streams[_COMMAND]) or exe
-    place = place_of(data, streams, modules, found.addresses, context)
-    fault = Fault(found.code, found.addresses, found.more, has_frames=(found.os_type, processor) != ("windows", _X64))
-    blamed, frames = with_callers(data, streams, modules, context, fault)
-    found = replace(found, exe=exe, frames=frames, **(blamed or place))
+    fault = Fault(
+        found.code,
+        found.addresses,
+        found.more,
+        has_frames=(found.os_type, processor) != ("windows", _X64),
+        is_strict=found.os_type != "linux" or processor not in _X86,
+    )
+    blamed, frames = with_callers(process, context, fault)
+    found = replace(found, exe=exe, frames=frames, **(blamed or place_of(process, found.addresses, context)))
     if _ASSERTION in streams:
         found = replace(found, message=_assumed(data, streams[_ASSERTION][0]))
     if _CRASHPAD in streams:

@@ -5,20 +5,27 @@ Every offset and count is followed only within the file.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ingest.formats.crashes import base_name, text
 
-_THREADS, MODULES, _MEMORY, _MEMORY_64, _UNLOADED = 3, 4, 5, 9, 14
+_THREADS, MODULES, _MEMORY, _MEMORY_64, _UNLOADED, _REGIONS, _MAPS = 3, 4, 5, 9, 14, 16, 0x47670009
+_REGION_BYTES, _EXECUTABLE = 48, 0xF0  # kinds of protection of a region of memory
+_MAPPED = re.compile(rb"^([0-9a-f]{1,16})-([0-9a-f]{1,16}) ..x. ", re.MULTILINE)
+_MOST_MAPS_BYTES = 8 << 20
 _MOST_THREADS, _THREAD_BYTES = 10_000, 48
 _MOST_MODULES = 10_000
 _MOST_RANGES = 100_000
 _LONGEST_NAME_BYTES = 64 << 10  # of a path of Windows
 _MODULE_BYTES = 108
 _FIXED_VERSION = 0xFEEF04BD
+_HIGHEST = 1 << 64
+_HEAD_BYTES = 0x1000  # of a module, which have no code
 _NOWHERE = 0x10000  # below it no system loads code
 
 Streams = Mapping[int, tuple[int, int]]
@@ -64,7 +71,7 @@ class Module:
     """A file with code in a process.
 
     Attributes:
-        name: offset of its name in the dump.
+        name: where its name is.
     """
 
     start: int
@@ -136,7 +143,7 @@ def context_of_thread(data: bytes, streams: Streams, number: int, processor: int
     return None
 
 
-def modules_of(data: bytes, streams: Streams) -> list[Module]:
+def _modules(data: bytes, streams: Streams) -> list[Module]:
     """The modules of a process, in their order; the first is the program."""
     place, size = streams.get(MODULES, (0, 0))
     count = (unpacked("<I", data, place) or (0,))[0] if size else 0
@@ -157,30 +164,62 @@ def found_in(modules: Iterable[Module], address: int | None) -> Module | None:
     return next((one for one in modules if address is not None and one.start <= address < one.end), None)
 
 
-def place_of(
-    data: bytes, streams: Streams, modules: Sequence[Module], addresses: Sequence[int], context: Context | None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Process:
+    """A process whose memory is known in part.
+
+    Attributes:
+        data: in which its memory is. memory_at: where in it that from an address on is, see ``memory_at``.
+        modules: in their order. gone: those that it no longer had.
+        file_of: the name of a module's file.
+        code: start and end of what may be executed, in order; empty if that is not known.
+    """
+
+    data: bytes
+    modules: Sequence[Module]
+    file_of: Callable[[Module], str | None]
+    memory_at: Callable[[int | None], range | None]
+    gone: Sequence[Module] = ()
+    code: Sequence[tuple[int, int]] = ()
+
+    def may_be_code(self, module: Module, address: int) -> bool:
+        """Whether there may be code at an address in a module."""
+        at = bisect_right(self.code, (address, _HIGHEST)) - 1
+        return address - module.start >= _HEAD_BYTES if not self.code else at >= 0 and address < self.code[at][1]
+
+    def place(self, module: Module, address: int | None) -> dict[str, Any]:
+        """The fields of a record for a place in a module; without an address for the module alone."""
+        offset = None if address is None else address - module.start
+        return {"module": self.file_of(module), "module_version": module.version, "module_offset": offset}
+
+
+def process_of(data: bytes, streams: Streams) -> Process:
+    """The process of a dump."""
+    return Process(
+        data,
+        _modules(data, streams),
+        lambda module: base_name(name_at(data, module.name)),
+        lambda address: memory_at(data, streams, address),
+        list(_unloaded(data, streams)),
+        sorted(_code(data, streams)),
+    )
+
+
+def place_of(process: Process, addresses: Sequence[int], context: Context | None) -> dict[str, Any]:
     """The fields of a record for the place of a crash; empty if it is in no module.
 
     Args:
         addresses: of the instruction at fault, the best first.
     """
-    unloaded = list(_unloaded(data, streams))
     for address in addresses:
-        if module := found_in(modules, address) or found_in(unloaded, address):
-            return fields_of(data, module, address)
+        if module := found_in(process.modules, address) or found_in(process.gone, address):
+            return process.place(module, address)
     if addresses and addresses[0] < _NOWHERE and context is not None:  # a call of nothing, made by its caller
-        caller = context.link if context.has_link else _pointer_at(data, streams, context.stack, context.form)
+        caller = context.link if context.has_link else _pointer_at(process, context.stack, context.form)
         for address in () if caller is None else (caller, caller & ADDRESS_BITS):
-            if module := found_in(modules, address):
-                return fields_of(data, module, address)
+            if module := found_in(process.modules, address):
+                return process.place(module, address)
     return {}
-
-
-def fields_of(data: bytes, module: Module, address: int | None) -> dict[str, Any]:
-    """The fields of a record for a place in a module; without an address for the module alone."""
-    name, offset = base_name(name_at(data, module.name)), None if address is None else address - module.start
-    return {"module": name, "module_version": module.version, "module_offset": offset}
 
 
 def _places(count: int, place: int, size: int, entry_bytes: int, most: int) -> Iterator[int]:
@@ -189,6 +228,21 @@ def _places(count: int, place: int, size: int, entry_bytes: int, most: int) -> I
     fitting = max(size - 4, 0) // entry_bytes
     for number in range(min(count, fitting, most)):
         yield place + (8 if is_aligned else 4) + number * entry_bytes
+
+
+def _code(data: bytes, streams: Streams) -> Iterator[tuple[int, int]]:
+    """Where the memory of a process may be executed, as Linux' maps or a list of regions tell it."""
+    place, size = streams.get(_MAPS, (0, 0))
+    for found in _MAPPED.finditer(data[place : place + min(size, _MOST_MAPS_BYTES)]):
+        yield int(found[1], 16), int(found[2], 16)
+    place, size = streams.get(_REGIONS, (0, 0))
+    head_bytes, entry_bytes, count = unpacked("<IIQ", data, place) or (0, 0, 0)
+    if not size or head_bytes < 16 or entry_bytes < _REGION_BYTES:
+        return
+    for number in range(min(count, max(size - head_bytes, 0) // entry_bytes, _MOST_RANGES)):
+        told = unpacked("<Q16xQII", data, place + head_bytes + number * entry_bytes)
+        if told is not None and told[3] & _EXECUTABLE:
+            yield told[0], told[0] + told[1]
 
 
 def _unloaded(data: bytes, streams: Streams) -> Iterator[Module]:
@@ -205,10 +259,10 @@ def _unloaded(data: bytes, streams: Streams) -> Iterator[Module]:
         yield Module(told[0], told[0] + told[1], told[4])
 
 
-def _pointer_at(data: bytes, streams: Streams, address: int | None, form: str) -> int | None:
-    """A pointer in the memory of the process; None if the dump does not have that memory."""
-    found = memory_at(data, streams, address)
-    told = unpacked(form, data, found.start) if found else None
+def _pointer_at(process: Process, address: int | None, form: str) -> int | None:
+    """A pointer in the memory of the process; None if that is not known."""
+    found = process.memory_at(address)
+    told = unpacked(form, process.data, found.start) if found else None
     return told[0] if told else None
 
 

@@ -6,29 +6,26 @@ Where code found itself that it cannot go on, as in ``abort`` or ``RaiseExceptio
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from fleetcrash.clustering.lists import frame_list
 from fleetcrash.clustering.names import module_name
-from ingest.formats.crashes import Frame, base_name
+from ingest.formats.crashes import Frame
 from ingest.formats.minidump_codes import FAULTS, thrower_of
 from ingest.formats.minidump_places import (
     ADDRESS_BITS,
     Context,
     Module,
-    Streams,
-    fields_of,
+    Process,
     found_in,
-    memory_at,
-    name_at,
     unpacked,
 )
 
 _MOST_STEPS = 64
 _MOST_WORDS = 512  # between what reports the crash and its caller
-_HEAD_BYTES = 0x1000  # of a module, which have no code
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,14 @@ class Fault:
 
     Attributes:
         code, more: of the exception. addresses: of the instruction, the best first.
-        has_frames: whether the code of the system keeps a pointer to its frame.
+        has_frames: whether code keeps a pointer to its frame. is_strict: whether the system's own does so, too.
     """
 
     code: str | None
     addresses: Sequence[int] = ()
     more: Sequence[int] = ()
     has_frames: bool = True
+    is_strict: bool = True
 
 
 class _Code:
@@ -81,11 +79,12 @@ class Stack:
         told = unpacked(self._form, self._data, place)
         return told[0] if told else None
 
-    def words(self) -> Iterator[int]:
-        """The innermost numbers."""
+    def words(self, before: int | None = None) -> Iterator[int]:
+        """The innermost numbers, up to an address."""
         start = self._start + -self._start % self.word_bytes
         for number in range(_MOST_WORDS):
-            if (word := self.at(start + number * self.word_bytes)) is None:
+            address = start + number * self.word_bytes
+            if (before is not None and address >= before) or (word := self.at(address)) is None:
                 return
             yield word
 
@@ -103,25 +102,31 @@ class Stack:
             frame = outer if is_linked else None
 
 
-def with_callers(
-    data: bytes, streams: Streams, modules: Sequence[Module], context: Context | None, fault: Fault
-) -> tuple[dict[str, Any], tuple[Frame, ...]]:
+def with_callers(process: Process, context: Context | None, fault: Fault) -> tuple[dict[str, Any], tuple[Frame, ...]]:
     """The fields of a record for the caller that is to blame, and the frames; neither where the dump does not tell."""
+    modules = process.modules
     at = next((one for one in fault.addresses if found_in(modules, one)), None)
     own = found_in(modules, at)
     if at is None or own is None:
         return {}, ()
     code, stack, steps = _Code(modules), None, [(own, at)]
     if context is not None and found_in(modules, context.pointer) is own:  # else of a system around the program's
-        memory = memory_at(data, streams, context.stack)
+        memory = process.memory_at(context.stack)
         if memory and context.stack is not None:
-            stack = Stack(data, context.form, context.stack, memory)
+            stack = Stack(process.data, context.form, context.stack, memory)
         steps += _callers(code, context, stack if fault.has_frames else None, own)
-    named = {module.name: base_name(name_at(data, module.name)) for module, _ in steps}
-    frames = tuple(Frame(named[module.name], None, address - module.start) for module, address in steps)
+    has_raised = fault.code not in FAULTS and _is_machinery(process, own)
+    thrower = _thrower(process, code, fault)
+    if has_raised and len(steps) > 1 and context is not None and not fault.is_strict:
+        # The system's code, which does not, was called by the first that keeps such a pointer, below its own frame.
+        steps[1:1] = list(islice(_others(process, _lying(process, code, stack, fault, context.frame), thrower), 1))
+    files = {module.name: process.file_of(module) for module, _ in steps}
+    frames = tuple(Frame(files[module.name], None, address - module.start) for module, address in steps)
     blamed = {}
-    if fault.code not in FAULTS and _is_machinery(data, own):
-        blamed = _blamed(data, code, steps, stack, fault)
+    if has_raised:
+        found = chain(steps, _lying(process, code, stack, fault))
+        place = next(_others(process, found, thrower), (thrower, None))
+        blamed = process.place(*place) if place[0] is not None else {}
     return blamed, frames if len(frames) > 1 else ()
 
 
@@ -140,31 +145,33 @@ def _callers(code: _Code, context: Context, stack: Stack | None, own: Module) ->
             yield place
 
 
-def _blamed(
-    data: bytes, code: _Code, steps: Sequence[tuple[Module, int]], stack: Stack | None, fault: Fault
-) -> dict[str, Any]:
-    """The place of the innermost code that is no library's of the system, by its frames or else what lies on the stack.
-
-    Of an exception of C++ it is the module that threw it.
-    """
+def _thrower(process: Process, code: _Code, fault: Fault) -> Module | None:
+    """The module that threw an exception of C++; None if that is none or a library of the system's."""
     thrown = code.place(thrower_of(fault.code, fault.more))
-    thrower = thrown[0] if thrown and not _is_machinery(data, thrown[0]) else None
+    return thrown[0] if thrown and not _is_machinery(process, thrown[0]) else None
+
+
+def _others(
+    process: Process, places: Iterable[tuple[Module, int]], thrower: Module | None
+) -> Iterator[tuple[Module, int]]:
+    """Those places that are in no library of the system, or of the module that threw an exception if that is known."""
     asked: dict[int, bool] = {}
-    for module, address in (*steps, *_lying(code, stack, fault.more)):
+    for module, address in places:
         if module.start not in asked:
-            asked[module.start] = module is thrower if thrower else not _is_machinery(data, module)
+            asked[module.start] = module is thrower if thrower else not _is_machinery(process, module)
         if asked[module.start]:
-            return fields_of(data, module, address)
-    return fields_of(data, thrower, None) if thrower else {}
+            yield module, address
 
 
-def _lying(code: _Code, stack: Stack | None, others: Sequence[int]) -> Iterator[tuple[Module, int]]:
+def _lying(
+    process: Process, code: _Code, stack: Stack | None, fault: Fault, before: int | None = None
+) -> Iterator[tuple[Module, int]]:
     """What may be addresses to return to, but for what an exception tells."""
-    for word in stack.words() if stack else ():
-        place = code.place(word) if word not in others else None
-        if place is not None and place[1] - place[0].start >= _HEAD_BYTES:
+    for word in stack.words(before) if stack else ():
+        place = code.place(word) if word not in fault.more else None
+        if place is not None and process.may_be_code(*place):
             yield place
 
 
-def _is_machinery(data: bytes, module: Module) -> bool:
-    return frame_list("machinery").has(module_name(base_name(name_at(data, module.name))), "")
+def _is_machinery(process: Process, module: Module) -> bool:
+    return frame_list("machinery").has(module_name(process.file_of(module)), "")

@@ -41,9 +41,7 @@ def place(record) -> tuple[str, int]:
 LINKED = stack(RELAY[1] + 0x2000, 0, AT + 0x20, LIBC[1] + 0x3000, AT + 0x30, QUILL[1] + 0x4000, 0, RELAY[1] + 0x5000)
 
 
-@pytest.mark.parametrize(
-    ("system", "processor", "code"), [(LINUX, X64, 6), (ANDROID, ARM64, 6), (MACOS, ARM64, 6), (MACOS, X64, 6)]
-)
+@pytest.mark.parametrize(("system", "processor", "code"), [(ANDROID, ARM64, 6), (MACOS, ARM64, 6), (MACOS, X64, 6)])
 def test_linked_frames_are_the_stack_and_tell_who_called_for_the_end(system, processor, code):
     record = crash(replace(ABORT, platform=system, processor=processor, code=code, memory=LINKED, frame=AT + 16))
     told = [(one["module"], one["offset"]) for one in record["frames"]]
@@ -51,6 +49,33 @@ def test_linked_frames_are_the_stack_and_tell_who_called_for_the_end(system, pro
         ("libc.so.6", 0x9000), ("libc.so.6", 0x3000), ("libquill.so.3", 0x4000), ("relayd", 0x5000)
     ]  # fmt: skip
     assert place(record) == ("libquill.so.3", 0x4000)
+
+
+def test_on_linux_the_caller_of_its_libraries_lies_before_the_frames_that_are_linked():
+    """They keep no pointer to their own frames, so that of the innermost is of who called them."""
+    lying = stack(LIBC[1] + 0x3000, QUILL[1] + 0x4000, 0, RELAY[1] + 0x5000)
+    record = crash(replace(ABORT, memory=lying, frame=AT + 16))
+    assert place(record) == ("libquill.so.3", 0x4000)
+    lying = stack(LIBC[1] + 0x3000, QUILL[1] + 0x4000, AT + 32, RELAY[1] + 0x5000, 0, 0)
+    record = crash(replace(ABORT, memory=lying, frame=AT + 16))
+    assert place(record) == ("libquill.so.3", 0x4000)
+    assert [one["module"] for one in record["frames"]] == ["libc.so.6", "libquill.so.3", "relayd"]
+
+
+@pytest.mark.parametrize("kind", [16, 0x47670009])
+def test_what_may_not_be_executed_is_no_code(kind):
+    lying = stack(RELAY[1] + 0x8000, QUILL[1] + 0x4000)
+    data = bytearray(replace(ABORT, memory=lying, others=(3, kind)).written())
+    assert place(crashes_of(minidump.MINIDUMP, bytes(data))[0]) == ("relayd", 0x8000)
+    at = next(at for at in range(32, 224, 12) if struct.unpack_from("<I", data, at)[0] == kind)
+    code = ((RELAY[1] + 0x1000, 0x3000, 0x20), (RELAY[1] + 0x8000, 0x1000, 4), (QUILL[1], 0x50000, 0x10))
+    if kind == 16:
+        told = struct.pack("<IIQ", 16, 48, len(code))
+        told += b"".join(struct.pack("<QQIIQIIII", at, 0, 0, 0, size, 0x1000, how, 0, 0) for at, size, how in code)
+    else:
+        told = b"".join(b"%x-%x r-%cp 0 08:01 7 /x\n" % (at, at + size, b"x-"[how == 4]) for at, size, how in code)
+    struct.pack_into("<II", data, at + 4, len(told), len(data))
+    assert place(crashes_of(minidump.MINIDUMP, bytes(data + told))[0]) == ("libquill.so.3", 0x4000)
 
 
 def test_what_the_processor_found_is_the_fault_of_the_code_that_it_found_it_in():
