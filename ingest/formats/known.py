@@ -15,6 +15,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dump_json import COREDUMPCTL_JSON
 from ingest.formats.core_dumps import COREDUMPCTL
+from ingest.formats.core_file import CORE_FILE
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dotnet_report import DOTNET_REPORT
 from ingest.formats.dump_viewers import DUMP_VIEWERS
@@ -62,7 +63,7 @@ from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 
 # Those that are no text, whatever texts are in them.
-BINARY: tuple[Document | Log, ...] = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, TOMBSTONE_PROTO)
+BINARY: tuple[Document | Log, ...] = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, CORE_FILE, TOMBSTONE_PROTO)
 # In the order in which they are tried: those recognised by the first bytes, then those recognised by the text.
 FORMATS: tuple[Document | Log, ...] = (
     *BINARY,

@@ -15,6 +15,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dump_json import COREDUMPCTL_JSON
 from ingest.formats.core_dumps import COREDUMPCTL
+from ingest.formats.core_file import CORE_FILE
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dotnet_report import DOTNET_REPORT
 from ingest.formats.dump_viewers import DUMP_VIEWERS
@@ -75,6 +76,7 @@ from tests.ingest.formats import (
     test_containers,
     test_core_dump_json,
     test_core_dumps,
+    test_core_file,
     test_debuggers,
     test_dotnet_report,
     test_dump_viewers,
@@ -145,6 +147,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     MINIDUMP: {"user": dump(), "kernel": kernel_dump(), "32-bit kernel": older_kernel_dump()},
     MINIDUMP_FORM: {"form": test_minidump_form.form(), "counted": test_minidump_form.counted()},
     EVENT_LOG: {"evtx": evtx(_EVENTS)},
+    CORE_FILE: {"core": test_core_file.Core().written()},
     TOMBSTONE_PROTO: {"other": test_tombstone_proto.written({**test_tombstone_proto.FIELDS, 4: "2024-07-20 04:10:02"})},
     EVENT_LOG_XML: {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),

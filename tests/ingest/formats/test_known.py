@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.containers import CRI_LOG
+from ingest.formats.core_file import CORE_FILE
 from ingest.formats.event_log import EVENT_LOG
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
@@ -56,7 +57,14 @@ def test_prose_before_a_text_makes_it_no_other(format, name, data):
     assert format_of(head(b"\r\n\n" + data)) in (format, None)
 
 
-SIZED = (MINIDUMP, MINIDUMP_FORM, EVENT_LOG, TOMBSTONE_PROTO, JOURNAL)  # their texts have their sizes before them
+SIZED = (
+    MINIDUMP,
+    MINIDUMP_FORM,
+    EVENT_LOG,
+    CORE_FILE,
+    TOMBSTONE_PROTO,
+    JOURNAL,
+)  # their texts have their sizes before them
 ROOTED = re.compile(rb"(?<![\w./~-])/(?:srv|opt|src|usr/bin|home/\w+)(?=/)")
 DRIVEN = re.compile(rb"[Cc]:(\\\\{1,2})(?:Users\\\\{1,2}\w+|src|Program Files)(?=\\\\)")
 
