@@ -25,6 +25,23 @@ class Misread(Enum):
     CSV = "is CSV. Write it to a file such as crash.csv"
 
 
+class Unread(Enum):
+    """What a file is that is known, but not read, each with its advice."""
+
+    GZIP = Misread.GZIP.value
+    ZSTD = Misread.ZSTD.value
+    XZ = "is packed with xz. Unpack it"
+    BZIP2 = "is packed with bzip2. Unpack it"
+    LZ4 = "is packed with lz4. Unpack it"
+    ZIP = "is a zip archive. Unpack it"
+    SEVEN_ZIP = "is a 7-Zip archive. Unpack it"
+    CABINET = "is a cabinet of Windows. Unpack it"
+    TAR = "is a tar archive. Unpack it"
+    JOURNAL = "is a journal of systemd. Write it to a file with journalctl -o export --file"
+    KERNEL = "is the memory of a kernel. Write what vmcore-dmesg or crash prints of it to a file"
+    MAC_LOG = "is of macOS' unified log. Write what log show prints of it to a file"
+
+
 KEYS = {b"host_id", b"update_id"}  # each kind of record has one of these
 
 _OBJECT = re.compile(rb'\s{0,99}\{[ \t\r]{0,99}\n\s{0,99}"')  # with its first member on the next line
@@ -37,6 +54,28 @@ _BEGIN = {
     b"\x28\xb5\x2f\xfd": Misread.ZSTD,
     b"PAR1": Misread.PARQUET,
 }
+_BINARY = {
+    b"\x1f\x8b": Unread.GZIP,
+    b"\x28\xb5\x2f\xfd": Unread.ZSTD,
+    b"\xfd7zXZ\0": Unread.XZ,
+    b"BZh": Unread.BZIP2,
+    b"\x04\x22\x4d\x18": Unread.LZ4,
+    b"PK\3\4": Unread.ZIP,
+    b"7z\xbc\xaf\x27\x1c": Unread.SEVEN_ZIP,
+    b"MSCF\0\0\0\0": Unread.CABINET,
+    b"LPKSHHRH": Unread.JOURNAL,
+    b"KDUMP   ": Unread.KERNEL,
+    b"makedumpfile\0": Unread.KERNEL,
+    b"\0\x10\0\0\x11\0\0\0": Unread.MAC_LOG,
+}
+_TAR, _TAR_AT = b"ustar", 257
+
+
+def unread_as(start: bytes) -> Unread | None:
+    """What a file of no known format is; None if that is not known either."""
+    if start.startswith(_TAR, _TAR_AT):
+        return Unread.TAR
+    return next((what for begins, what in _BINARY.items() if start.startswith(begins)), None)
 
 
 def misread_as(start: bytes) -> Misread | None:
@@ -55,6 +94,7 @@ def misread_as(start: bytes) -> Misread | None:
 
 def advice(
     misread: Mapping[Misread, Sequence[str]],
+    unread: Mapping[Unread, Sequence[str]],
     *,
     crashes_without_host: int,
     records_without_host: int,
@@ -64,12 +104,13 @@ def advice(
 
     Args:
         misread: names of sources that look so, and of which records were put aside.
+        unread: names of files that were left out.
         crashes_without_host: number from crash files for which no host was given.
         records_without_host: number from sources whose records must name it.
         unknown_fields: of the records.
     """  # fmt: skip
     lines = []
-    for what, names in misread.items():
+    for what, names in (*misread.items(), *unread.items()):
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         lines.append(f"{names[0]}{more} {what.value}, and load that.")
     if crashes_without_host:

@@ -25,7 +25,7 @@ from fleetcrash.errors import BadArgument, UnreadableSource
 from fleetcrash.store import Lake
 from fleetcrash.store.overlay import Overlay
 from fleetcrash.store.workbench import Workbench
-from ingest.advice import NO_HOST, Misread, advice
+from ingest.advice import NO_HOST, Misread, Unread, advice
 from ingest.arrival import Arrival
 from ingest.commit import Intake
 from ingest.crash_files import Unreadable
@@ -74,7 +74,7 @@ def load(
     problems = list(found.problems)
     sizes = [source.size_bytes for source in found.sources]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
-    counts, before, hints = Counts(), 0, _Hints(hosts)
+    counts, before, hints = Counts(), 0, _Hints(hosts, found.unread)
     with _Pipeline(lake, now=now) as pipeline:
         for place, source in enumerate(found.sources):
             begun: list[int] = []
@@ -161,10 +161,12 @@ class _Hints:
 
     Args:
         hosts: see ``load``.
+        unread: files that were left out, see ``Found``.
     """
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, unread: Mapping[Unread, Sequence[str]]) -> None:
         self._hosts = hosts
+        self._unread = {what: names for what, names in unread.items() if names}
         self._misread: dict[Misread, list[str]] = {}
         self._crashes_without_host = 0
 
@@ -180,6 +182,7 @@ class _Hints:
         is_said = self._hosts.host_id is not None or self._hosts.by_folder
         return advice(
             self._misread,
+            self._unread,
             crashes_without_host=0 if is_said else self._crashes_without_host,
             records_without_host=counts.reasons.get(NO_HOST, 0) - self._crashes_without_host,
             unknown_fields=sorted(counts.unknown_fields),

@@ -17,7 +17,7 @@ from stat import S_ISREG
 
 from fleetcrash.errors import UnreadableSource, one_line
 from ingest import crash_files, csv_rows, ndjson, small_files, tables
-from ingest.advice import KEYS, Misread, misread_as
+from ingest.advice import KEYS, Misread, Unread, misread_as, unread_as
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
@@ -87,11 +87,13 @@ class Found:
         sources: in the order in which they are loaded.
         problems: one line for each path that cannot be read.
         left_out: files in folders that have no known format, and Delta tables.
+        unread: those of them of which it is known what they are.
     """
 
     sources: list[Source]
     problems: list[str]
     left_out: list[str]
+    unread: dict[Unread, list[str]]
 
 
 def find(paths: Sequence[str | Path], *, now: datetime, hosts: Hosts) -> Found:
@@ -107,7 +109,7 @@ def find(paths: Sequence[str | Path], *, now: datetime, hosts: Hosts) -> Found:
             finder.add(path)
         except UnreadableSource as error:
             finder.problems.append(str(error))
-    return Found(_together(finder.found), finder.problems, finder.left_out)
+    return Found(_together(finder.found), finder.problems, finder.left_out, finder.unread)
 
 
 class _Finder:
@@ -117,6 +119,7 @@ class _Finder:
         self.found: list[Source | CrashFile] = []
         self.problems: list[str] = []
         self.left_out: list[str] = []
+        self.unread: dict[Unread, list[str]] = {}
         self._now = now
         self._hosts = hosts
 
@@ -140,6 +143,8 @@ class _Finder:
             elif (file := self._file(path, None)) is not None:
                 self.found.append(file)
             else:
+                if (unread := self._known(named(path))) is not None:
+                    raise UnreadableSource(f"{named(path)} {unread.value}, and load that. Nothing of it was loaded.")
                 what = f"ends in {named(path.suffix)}" if path.suffix else "has no suffix"
                 said = f"{named(path)} {what}, and its content is of no known format. Nothing of it was loaded."
                 raise UnreadableSource(f"{said} {_wanted()}")
@@ -231,7 +236,16 @@ class _Finder:
                 misread=misread,
                 is_joined=is_small and misread is None,
             )
+        if (unread := unread_as(data)) is not None:
+            self.unread.setdefault(unread, []).append(name)
         return None
+
+    def _known(self, name: str) -> Unread | None:
+        """What a file is that was just found to be of no known format; it is told by itself then."""
+        found = next((what for what, names in self.unread.items() if names[-1:] == [name]), None)
+        if found is not None:
+            self.unread[found].pop()
+        return found
 
     def _is_of_events(self, path: Path) -> bool:
         """Whether a table is a list of events or crashes of Windows, with other columns than the contract's."""
@@ -255,6 +269,8 @@ class _Finder:
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
         format, read = format_of(Head("", data), lambda: blocks)
+        if format is None and (unread := unread_as(data)) is not None:
+            raise UnreadableSource(f"What is on stdin {unread.value}, and load that. Nothing of it was loaded.")
         if format is None:
             return _of_lines(STDIN, None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), read)

@@ -29,6 +29,7 @@ _CORE = 4  # type of an ELF file
 _LOADED, _NOTES, _CODE = 1, 4, 1  # types of a segment, and the flag of one with code
 _STATUS, _PROGRAM, _FILES = 1, 3, 0x46494C45  # types of a note
 _OWNERS = (b"CORE", b"LINUX")
+_OF_KERNEL = b"VMCOREINFO\0"  # owner of a note in the memory that kdump saves
 # Signals that end a process with a core dump, but for SIGQUIT, with which somebody asks for one.
 _FAULTS = frozenset([4, 5, 6, 7, 8, 11, 24, 25, 31])
 _STORED = re.compile(  # systemd's name of such a file
@@ -135,6 +136,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         raise Unfit("bad_core", "It ends before what it tells of the process")
     data = _ordered(start.data[notes.place : notes.place + notes.size], is_big=is_big)
     machine = (unpacked("<H", _ordered(start.data[:64], is_big=is_big), 18) or (0,))[0]
+    if _OF_KERNEL in data:
+        raise Unfit("bad_core", "It is the memory of a kernel: load what vmcore-dmesg or crash prints of it")
     thread, program, files = _noted(data)
     signal = (unpacked("<H", thread, 12) or (0,))[0]
     if signal not in _FAULTS:

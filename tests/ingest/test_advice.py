@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import io
 import json
+import lzma
 import sys
 
 import pyarrow as pa
 import pytest
 
-from ingest.advice import Misread, misread_as
+from ingest.advice import Misread, Unread, misread_as
 from ingest.load import dry_run, load
+from ingest.report import IncompleteLoad
 from ingest.sources import Hosts
 from tests.ingest.collector.doors.test_minidump import dump
 from tests.ingest.conftest import NOW, SOUND, line, write
@@ -102,3 +105,44 @@ def test_of_records_the_fields_are_named_that_may_be_the_host(lake, tmp_path, na
         lines = [json.dumps({**NAMELESS, "Hostname": "h1", "colour": "red"}).encode()]
     (said,) = load(lake, [write(tmp_path / name, lines)], now=NOW).advice
     assert said == "1 record has no host_id. It may be what is called Hostname: rename it."
+
+
+UNREAD = {
+    "a.zip": (b"PK\3\4rest", Unread.ZIP),
+    "a.tar": (b"a.dmp".ljust(257, b"\0") + b"ustar", Unread.TAR),
+    "a.xz": (lzma.compress(b"a"), Unread.XZ),
+    "a.bz2": (bz2.compress(b"a"), Unread.BZIP2),
+    "core.lz4": (b"\x04\x22\x4d\x18rest", Unread.LZ4),
+    "a.cab": (b"MSCF\0\0\0\0rest", Unread.CABINET),
+    "a.7z": (b"7z\xbc\xaf\x27\x1crest", Unread.SEVEN_ZIP),
+    "a.tgz": (gzip.compress(b"a"), Unread.GZIP),
+    "core.zst-old": (pa.compress(b"a", codec="zstd", asbytes=True), Unread.ZSTD),
+    "system.journal": (b"LPKSHHRH\0\0", Unread.JOURNAL),
+    "vmcore": (b"KDUMP   \6\0", Unread.KERNEL),
+    "vmcore.flat": (b"makedumpfile\0\0", Unread.KERNEL),
+    "0001.tracev3": (b"\0\x10\0\0\x11\0\0\0rest", Unread.MAC_LOG),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_file_that_is_known_but_not_read_is_refused_with_what_to_load_instead(lake, tmp_path, monkeypatch, name):
+    data, what = UNREAD[name]
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [path], now=NOW)
+    assert raised.value.problems == (f"{path} {what.value}, and load that. Nothing of it was loaded.",)
+    assert raised.value.report.advice == ()
+    if what not in (Unread.GZIP, Unread.ZSTD):  # which stdin unpacks
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        with pytest.raises(IncompleteLoad, match="What is on stdin is"):
+            load(lake, ["-"], now=NOW)
+
+
+def test_of_a_folder_what_is_known_but_not_read_is_advised(lake, tmp_path):
+    write(tmp_path / "a.ndjson", [line("crash")])
+    for name in ("b.zip", "c.zip", "d.bin"):
+        (tmp_path / name).write_bytes(b"PK\3\4" if name.endswith(".zip") else b"\1\2\3")
+    report = load(lake, [tmp_path], now=NOW)
+    assert len(report.left_out) == 3
+    assert report.advice == (f"{tmp_path / 'b.zip'} (and 1 more) {Unread.ZIP.value}, and load that.",)

@@ -206,6 +206,12 @@ def test_a_program_is_no_core_dump():
     assert format_of(head(bytes(data))) is None
 
 
+def test_the_memory_of_a_kernel_is_refused_with_what_to_load_instead():
+    data = Core(0).written().replace(b"CORE\0\0\0\0", b"VMCOREINFO\0\0", 1)
+    with pytest.raises(Unfit, match="load what vmcore-dmesg or crash prints"):
+        crashes_of(CORE_FILE, data)
+
+
 def test_many_files_and_segments_cost_little():
     files = [(f"/opt/relay/{number}.so", number << 20) for number in range(1, 8000)]
     data = Core(6, pointer=0x101000, files=files, words=[(number << 20) + 0x2000 for number in range(1, 600)]).written()
