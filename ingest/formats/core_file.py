@@ -188,7 +188,7 @@ def _add(records: Records, told: Told, core: _Core, layout: _Layout) -> None:
         since = -1 if address is None or stack is None else address - stack
         return held[since:] if 0 <= since < len(held) else None
 
-    process = Process(core.memory, modules, lambda module: names[module.name], memory_at, code=code_at)
+    process = Process(core.memory, modules, lambda module: names[module.name], memory_at, regions=lambda: code_at)
     pointer = context.pointer if context else None
     addresses = () if pointer is None else (pointer,)
     code = code_of("linux", None, core.signal, 0, ())

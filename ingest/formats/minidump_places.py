@@ -10,6 +10,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ingest.formats.crashes import base_name, text
@@ -172,7 +173,7 @@ class Process:
         data: in which its memory is. memory_at: where in it that from an address on is, see ``memory_at``.
         modules: in their order. gone: those that it no longer had.
         file_of: the name of a module's file.
-        code: start and end of what may be executed, in order; empty if that is not known.
+        regions: start and end of what may be executed, if that is known; only read where it is needed.
     """
 
     data: bytes
@@ -180,7 +181,12 @@ class Process:
     file_of: Callable[[Module], str | None]
     memory_at: Callable[[int | None], range | None]
     gone: Sequence[Module] = ()
-    code: Sequence[tuple[int, int]] = ()
+    regions: Callable[[], Iterable[tuple[int, int]]] = tuple
+
+    @cached_property
+    def code(self) -> Sequence[tuple[int, int]]:
+        """The regions, in order."""
+        return sorted(self.regions())
 
     def may_be_code(self, module: Module, address: int) -> bool:
         """Whether there may be code at an address in a module."""
@@ -201,7 +207,7 @@ def process_of(data: bytes, streams: Streams) -> Process:
         lambda module: base_name(name_at(data, module.name)),
         lambda address: memory_at(data, streams, address),
         list(_unloaded(data, streams)),
-        sorted(_code(data, streams)),
+        lambda: _code(data, streams),
     )
 
 
