@@ -93,7 +93,7 @@ class _Start:
     """The start of a stream, as far as it was asked for; what comes later is passed over."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
+        self._blocks = filter(None, blocks)  # of what is packed some are empty
         self.data = bytearray()
 
     def reach(self, size_bytes: int) -> bool:

@@ -187,6 +187,13 @@ def test_what_is_cut_short_tells_what_it_has():
             crashes_of(CORE_FILE, data[:size])
 
 
+def test_blocks_that_are_empty_end_nothing():
+    data = Core(6, pointer=0x701000, words=[0x604000], before=1 << 20).written()
+    parts = (part for at in range(0, len(data), 1 << 16) for part in (b"", data[at : at + (1 << 16)]))
+    (records,) = CORE_FILE.read(parts, TOLD)
+    assert b'"libquill.so.3"' in records.lines
+
+
 def test_a_packed_one_that_breaks_off_tells_what_it_has():
     data = Core(6, pointer=0x701000, words=[0x604000], before=1 << 20).written()
 
