@@ -39,6 +39,7 @@ class Unread(Enum):
     TAR = "is a tar archive. Unpack it"
     JOURNAL = "is a journal of systemd. Write it to a file with journalctl -o export --file"
     KERNEL = "is the memory of a kernel. Write what vmcore-dmesg or crash prints of it to a file"
+    MAC_CORE = "is a core dump of macOS. Write what lldb prints of it with bt to a file"
     MAC_LOG = "is of macOS' unified log. Write what log show prints of it to a file"
 
 
@@ -66,6 +67,8 @@ _BINARY = {
     b"LPKSHHRH": Unread.JOURNAL,
     b"KDUMP   ": Unread.KERNEL,
     b"makedumpfile\0": Unread.KERNEL,
+    b"\xcf\xfa\xed\xfe\7\0\0\1\3\0\0\0\4\0\0\0": Unread.MAC_CORE,  # on Intel
+    b"\xcf\xfa\xed\xfe\x0c\0\0\1\0\0\0\0\4\0\0\0": Unread.MAC_CORE,
     b"\0\x10\0\0\x11\0\0\0": Unread.MAC_LOG,
 }
 _TAR, _TAR_AT = b"ustar", 257

@@ -139,6 +139,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     if _OF_KERNEL in data:
         raise Unfit("bad_core", "It is the memory of a kernel: load what vmcore-dmesg or crash prints of it")
     thread, program, files = _noted(data)
+    if not thread:
+        raise Unfit("bad_core", "It does not tell of its threads in the way of Linux")
     signal = (unpacked("<H", thread, 12) or (0,))[0]
     if signal not in _FAULTS:
         return

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import sys
 
 import pyarrow as pa
@@ -120,6 +121,8 @@ UNREAD = {
     "system.journal": (b"LPKSHHRH\0\0", Unread.JOURNAL),
     "vmcore": (b"KDUMP   \6\0", Unread.KERNEL),
     "vmcore.flat": (b"makedumpfile\0\0", Unread.KERNEL),
+    "core.99": (struct.pack("<8I", 0xFEEDFACF, 0x0100000C, 0, 4, 9, 999, 0, 0), Unread.MAC_CORE),
+    "core.98": (struct.pack("<8I", 0xFEEDFACF, 0x01000007, 3, 4, 9, 999, 0, 0), Unread.MAC_CORE),
     "0001.tracev3": (b"\0\x10\0\0\x11\0\0\0rest", Unread.MAC_LOG),
 }
 

@@ -219,6 +219,12 @@ def test_the_memory_of_a_kernel_is_refused_with_what_to_load_instead():
         crashes_of(CORE_FILE, data)
 
 
+def test_that_of_another_system_is_refused():
+    data = Core().written().replace(b"CORE\0\0\0\0", b"FreeBSD\0")
+    with pytest.raises(Unfit, match="in the way of Linux"):
+        crashes_of(CORE_FILE, data)
+
+
 def test_many_files_and_segments_cost_little():
     files = [(f"/opt/relay/{number}.so", number << 20) for number in range(1, 8000)]
     data = Core(6, pointer=0x101000, files=files, words=[(number << 20) + 0x2000 for number in range(1, 600)]).written()
