@@ -282,7 +282,7 @@ def _modules(
     starts = [start for start, _ in code]
     names: list[str | None] = []
     modules: list[Module] = []
-    last = b""
+    last: bytes | None = None
     for number, path in enumerate(paths):
         start, end, pages = unpacked(f"<3{word}", core.files, (2 + 3 * number) * word_bytes) or (0, 0, 0)
         if path == last:

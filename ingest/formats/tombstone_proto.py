@@ -83,8 +83,8 @@ def _lines(tombstone: _Message) -> Iterator[str]:
     """A tombstone as debuggerd prints it, without registers and memory."""
     architecture, number = tombstone.whole(1), tombstone.whole(6)
     digits = 8 if architecture in _NARROW else 16
-    threads = ((one.whole(1), next(one.messages(2), None)) for one in tombstone.messages(16))
-    thread = next((thread for tid, thread in threads if tid == number and thread), _Message(None))
+    entries = (one for one in tombstone.messages(16) if one.whole(1) == number)
+    thread = next((thread for one in entries for thread in one.messages(2)), _Message(None))
     yield f"Build fingerprint: '{tombstone.text(2)}'"
     if architecture < len(_ARCHITECTURES):
         yield f"ABI: '{_ARCHITECTURES[architecture]}'"

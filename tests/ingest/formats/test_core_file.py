@@ -219,6 +219,11 @@ def test_the_memory_of_a_kernel_is_refused_with_what_to_load_instead():
         crashes_of(CORE_FILE, data)
 
 
+def test_files_without_names_are_none():
+    data = Core().written()
+    assert "module" not in crashes_of(CORE_FILE, data.replace(b"/opt/relay/relayd\0" * 2, bytes(36)))[0]
+
+
 def test_that_of_another_system_is_refused():
     data = Core().written().replace(b"CORE\0\0\0\0", b"FreeBSD\0")
     with pytest.raises(Unfit, match="in the way of Linux"):
