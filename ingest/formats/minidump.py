@@ -48,6 +48,8 @@ _MOST_MODULES = 10_000
 _MOST_BYTES = 64 << 20  # the data about the crash precedes the memory, which may be that of the whole machine
 
 _THREADS, _EXCEPTION, _SYSTEM, _CRASHPAD, _ASSERTION, _COMMAND = 3, 6, 7, 0x43500001, 0x47670002, 0x47670006
+_COMMENTS = {10: "utf-8", 11: "utf-16-le"}  # of who wrote it
+_WENT_ON = re.compile(r"\bFirst[- ]chance exception\b", re.IGNORECASE)  # in ProcDump's, as the program was asked first
 _TELLING = (_EXCEPTION, MODULES, _SYSTEM, _CRASHPAD)
 # Names under which programs give crashpad their own name and version.
 ANNOTATIONS = frozenset([
@@ -180,6 +182,8 @@ def _user(data: bytes) -> Found:
     )
     blamed, frames = with_callers(process, context, fault)
     found = replace(found, exe=exe, frames=frames, **(blamed or place_of(process, found.addresses, context)))
+    if any(map(_WENT_ON.search, _comments(data, streams))):
+        found = replace(found, code=REQUESTED)
     if _ASSERTION in streams:
         found = replace(found, message=_assumed(data, streams[_ASSERTION][0]))
     if _CRASHPAD in streams:
@@ -219,6 +223,12 @@ def _with_exception(found: Found, data: bytes, streams: Streams, processor: int 
     addresses = tuple(one for one in both if one is not None)
     domain = "hang" if code == HANG else "user"
     return replace(found, domain=domain, code=code, addresses=addresses, more=more), context
+
+
+def _comments(data: bytes, streams: Streams) -> Iterator[str]:
+    for kind, encoding in _COMMENTS.items():
+        place, size = streams.get(kind, (0, 0))
+        yield data[place : place + min(size, 2 * LONGEST_TEXT)].decode(encoding, "replace")
 
 
 def _named_as(data: bytes, place: int, size: int) -> str | None:

@@ -87,6 +87,19 @@ def test_a_snapshot_of_a_process_in_which_nothing_happened_is_no_crash():
     assert crashes_of(minidump.MINIDUMP, Dump(code=None).written()) == []
 
 
+@pytest.mark.parametrize(("kind", "encoding"), [(10, "ascii"), (11, "utf-16-le")])
+def test_an_exception_of_which_the_program_was_yet_to_be_asked_is_no_crash(kind, encoding):
+    dump = Dump(others=(3, kind))
+    for said, count in (("First chance", 0), ("Unhandled", 1)):
+        data = bytearray(dump.written())
+        comment = f"\n*** procdump -ma -e 1 relay.exe\n*** {said} exception: C0000005.ACCESS_VIOLATION\0".encode(
+            encoding
+        )
+        at = next(at for at in range(32, 224, 12) if struct.unpack_from("<I", data, at)[0] == kind)
+        struct.pack_into("<II", data, at + 4, len(comment), len(data))
+        assert len(crashes_of(minidump.MINIDUMP, bytes(data + comment))) == count
+
+
 def test_a_dump_without_an_exception_is_a_crash_if_it_says_why_or_lacks_its_threads():
     assert crash(Dump(code=None, others=(3, 0x47670002)))["tags"] == {"exe": "relay.exe"}
     assert crash(Dump(code=None, others=()))["tags"] == {"exe": "relay.exe"}
