@@ -182,7 +182,9 @@ class _Core(NamedTuple):
 
 def _add(records: Records, told: Told, core: _Core, layout: _Layout) -> None:
     code_at = sorted((one.address, one.address + one.memory_size) for one in core.segments if one.flags & _CODE)
-    names, modules, exe = _modules(core, layout, code_at)
+    names, modules = _modules(core, layout, code_at)
+    title = text(core.program[layout.name : layout.name + 16].partition(b"\0")[0].decode("utf-8", "replace"))
+    exe = names[modules[0].name] if modules else title
     stack, context = core.context.stack if core.context else None, core.context
     held = range(len(core.memory))
 
@@ -210,7 +212,7 @@ def _add(records: Records, told: Told, core: _Core, layout: _Layout) -> None:
         **{name: value for name, value in place.items() if value is not None},
         frames=frames,
         tags=tags_of([
-            ("exe", exe), ("pid", pid), ("comm", stored["comm"] if stored else None),
+            ("exe", exe), ("pid", pid), ("comm", stored["comm"] if stored else title),
             ("boot_id", stored["boot"] if stored else None),
         ]),
     )  # fmt: skip
@@ -270,10 +272,8 @@ def _context(thread: bytes, layout: _Layout, machine: int) -> Context | None:
     return Context(layout.form, known.link is not None, *values)
 
 
-def _modules(
-    core: _Core, layout: _Layout, code: Sequence[tuple[int, int]]
-) -> tuple[list[str | None], list[Module], str | None]:
-    """The names of the mapped files, those with code as modules, and the program's name."""
+def _modules(core: _Core, layout: _Layout, code: Sequence[tuple[int, int]]) -> tuple[list[str | None], list[Module]]:
+    """The names of the mapped files, and those with code as modules; the program is the first."""
     word = layout.form[1:]
     word_bytes = 8 if word == "Q" else 4
     count, page_bytes = unpacked(f"<2{word}", core.files, 0) or (0, 0)
@@ -291,10 +291,8 @@ def _modules(
             names.append(base_name(path.decode("utf-8", "replace")))
             modules.append(Module(max(start - pages * page_bytes, 0), end, len(names) - 1))
             last = path
-    title = text(core.program[layout.name : layout.name + 16].partition(b"\0")[0].decode("utf-8", "replace"))
-    exe = names[0] if names and (names[0] or "").startswith(title or "") else title
     last_code = ((one, bisect_left(starts, one.end) - 1) for one in modules)
-    return names, [one for one, at in last_code if at >= 0 and code[at][1] > one.start], exe
+    return names, [one for one, at in last_code if at >= 0 and code[at][1] > one.start]
 
 
 CORE_FILE = Log("core dump of Linux", _recognises, _read)

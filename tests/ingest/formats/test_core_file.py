@@ -126,7 +126,7 @@ def test_a_fault_is_of_the_file_that_is_mapped_where_it_was(machine, bits, order
     assert format_of(head(core.written())) is CORE_FILE
     record = crash(core)
     assert (record["code"], record["os_type"], *place(record)) == ("SIGSEGV", "linux", "libquill.so.3", 0x1234)
-    assert (record["tags"], record["time_quality"]) == ({"exe": "relayd", "pid": "4321"}, "log")
+    assert (record["tags"], record["time_quality"]) == ({"exe": "relayd", "pid": "4321", "comm": "relayd"}, "log")
     assert "token" not in str(record)
 
 
