@@ -11,7 +11,7 @@ from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.facts.news import OPERATING_SYSTEMS
 from fleetcrash.attribution.hypotheses import waves
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
-from fleetcrash.attribution.hypotheses.waves import Waves
+from fleetcrash.attribution.hypotheses.waves import Beginning, Waves
 from fleetcrash.attribution.incidents.case import Found
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind
@@ -41,9 +41,9 @@ class Ceding:
                 continue
             found = self._inquiry.waves(tick, there, caution=True)
             strongest = self._not_of_all(found, incident).strongest(spot_log_weight)
-            if strongest is None or found.log_alarm(spot_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
+            if strongest is None or found.log_alarm(spot_log_weight) < waves.LOG_THRESHOLD or strongest.onset <= since:
                 continue
-            spot, onset = self._inquiry.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
+            spot, onset = self._inquiry.spots.whole_system(strongest.spot, tick), strongest.onset - JUDGING_MINUTES
             if not self._rose_elsewhere(incident, mine, spot):
                 continue
             incident.cede(spot, max(onset, since))  # a few came before it was a wave
@@ -62,7 +62,7 @@ class Ceding:
                 return False
             incident.scope.ceded_updates.add(named)
         elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
-            spot, onset = int(waves_found.spot[wave[0]]), int(waves_found.onset[wave[0]])
+            spot, onset = waves_found.beginning(wave)
             if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.covers(spot, incident.spot):
                 return False
             if not self._rose_elsewhere(incident, mine, spot):
@@ -72,8 +72,8 @@ class Ceding:
             return False
         return True
 
-    def later_wave(self, incident: Incident, tick: int, mine: Mask) -> tuple[int, int] | None:
-        """Spot and onset of the strongest wave that began just before a name stood no longer and is not its doing.
+    def later_wave(self, incident: Incident, tick: int, mine: Mask) -> Beginning | None:
+        """The beginning of the strongest wave that began just before a name stood no longer and is not its doing.
 
         What begins at a place that raised no alarm need not be an hour later: an update strikes what hosts are.
         """

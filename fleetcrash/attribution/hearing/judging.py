@@ -24,7 +24,7 @@ from fleetcrash.attribution.hypotheses.waves import Waves
 from fleetcrash.attribution.hypotheses.witnesses import at_their_places, enough, log_among_alike, log_within
 from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
-from fleetcrash.attribution.weighing.odds import LOG_LATENT, begun_with, weigh
+from fleetcrash.attribution.weighing.odds import LOG_LATENT, others_that_may_need, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
 from fleetcrash.attribution.weighing.rivalry import (
     EXPLAINED_SHARE,
@@ -127,7 +127,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     )
     judgement = _questioned(inquiry, case, odds, judgement, said)
     dormant = _dormant(inquiry, case, odds, judgement.unweighed)
-    if dormant is not None and begun_with(rivalry, dormant.update, said) is None:
+    if dormant is not None and next(others_that_may_need(rivalry, dormant.update, said), None) is None:
         trial = dormant.beside(trial, inquiry, tick)
         judgement = judgement.put_down_to(dormant, trial.updates)
     elif judgement.is_left_to_older:
@@ -166,16 +166,16 @@ def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, 
         elif restarting := patches_behind(inquiry, tick, case.events, named):
             judgement = judgement.left_open(restarting, case.minutes_open)
         elif odds.foremost is not None and said.strikes_late(named):
-            of_wave, onset = _struck_by_wave(inquiry, case, odds.foremost, found), int(found.onset[odds.foremost[0]])
-            if meanwhile := sent_meanwhile(inquiry, tick, of_wave, onset, named):
+            of_wave = _struck_by_wave(inquiry, case, odds.foremost, found)
+            if meanwhile := sent_meanwhile(inquiry, tick, of_wave, found.beginning(odds.foremost).onset, named):
                 judgement = judgement.left_open(meanwhile, case.minutes_open)
     if incident is not None and not judgement.kind.is_answer:
         likely = judgement.candidates(odds.trial.updates)
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):
             return replace(judgement, kind=Kind.NO_UPDATE, wave=None)
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
-        where = int(found.spot[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
-        if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
+        wave, is_early = found.beginning(judgement.wave), case.minutes_open < JUDGING_MINUTES
+        if open_to := untold(inquiry, tick, case.events, wave, is_early=is_early):
             judgement = judgement.left_open(open_to, case.minutes_open)
     if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
         judgement = replace(judgement, kind=Kind.UNDETERMINED)
@@ -205,8 +205,7 @@ def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
 
 def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Mask:
     """(events,) the events of a case that are of a wave, as known by now."""
-    spot, onset = int(waves.spot[wave[0]]), int(waves.onset[wave[0]])
-    return inquiry.struck_by_wave(case.events, spot, onset, case.tick)
+    return inquiry.struck_by_wave(case.events, waves.beginning(wave), case.tick)
 
 
 def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tuple[int, ...]:
@@ -275,7 +274,7 @@ def _dormant(inquiry: Inquiry, case: Case, odds: Odds, behind: tuple[int, ...]) 
         return None
     if log_among_alike(news, update, of_wave, or_near=True) < LOG_THOUSAND:
         return None
-    onset = int(odds.waves.onset[odds.foremost[0]])
+    onset = odds.waves.beginning(odds.foremost).onset
     return Dormant.of(inquiry, update, onset, case.tick, of_wave, says - LOG_LATENT)
 
 
@@ -290,10 +289,10 @@ def _but_place(inquiry: Inquiry, case: Case, odds: Odds, said: Mapping[int, floa
     more = {one: most - odds.log_of_place(one) for one, most in said.items()}
     if odds.foremost is None or max(more.values(), default=least) >= least:
         return more
-    spot, onset = int(odds.waves.spot[odds.foremost[0]]), int(odds.waves.onset[odds.foremost[0]])
+    spot = odds.waves.beginning(odds.foremost).spot
     if spot >= len(inquiry.spots.slices):
         return more
-    struck = inquiry.struck_by_wave(case.events, spot, onset, case.tick)
+    struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
     for one in sorted((one for one, most in said.items() if most >= least), key=lambda one: -said[one])[:_MOST_ALIKE]:
         alike = log_within(at_their_places(inquiry.news, one, struck), inquiry.spots.name(spot)[0])
         more[one] = max(more[one], alike)

@@ -15,6 +15,7 @@ from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.expected.baseline import DARK
 from fleetcrash.attribution.facts.exposure import LATE_MINUTES
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
+from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
 from fleetcrash.counts import MOSTLY, clearly_more
 
@@ -31,17 +32,18 @@ _MANY = 0.25
 _TOLD_BY_ALL = 0.9
 
 
-def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
+def untold(inquiry: Inquiry, tick: int, mine: Mask, wave: Beginning, *, is_early: bool) -> tuple[int, ...]:
     """Updates that may be behind a wave, though the hosts that it strikes do not tell of having them.
 
     Args:
-        mine: (events,) the events. spot, onset: where the wave is, and the minute in which it began.
+        mine: (events,) the events. wave: where and when it began.
         is_early: whether installs of the last minutes may still be told, so that any host with it counts.
     Returns:
         Their indices; an empty tuple for a wave where hosts stand, such as a region: those that lose their power do not
             tell of anything.
     """
-    struck = inquiry.struck_by_wave(mine, spot, onset, tick)
+    spot, onset = wave
+    struck = inquiry.struck_by_wave(mine, wave, tick)
     if inquiry.acquitting(tick, inquiry.stands_apart(tick), struck)[spot]:
         return ()
     cells = inquiry.spots.cells_of(spot)

@@ -19,6 +19,7 @@ from fleetcrash.attribution.hearing.whole_places import log_odds
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial
+from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.hypotheses.witnesses import at_their_places, log_among_alike, log_within, to_look_at
 from fleetcrash.attribution.incidents.case import Case
 from fleetcrash.attribution.weighing.odds import LOG_BY_DELAY
@@ -44,7 +45,7 @@ _LOG_ALONE = 2.0 * LOG_THOUSAND
 
 
 class Testimony:
-    """What hosts say of an update on trial, by its index: ``odds.Hosts`` and ``verdict.Hosts``.
+    """What hosts say of an update on trial, by its index: ``asked.Hosts`` and ``verdict.Hosts``.
 
     Each question is put to the lake once.
     """
@@ -69,19 +70,19 @@ class Testimony:
         """What it says for the update how long after its install each host was struck."""
         return self._after_install(update, self._case.events, among_holders=False)
 
-    def by_timer(self, update: int, spot: int, onset: int) -> float:
+    def by_timer(self, update: int, wave: Beginning) -> float:
         """The same of the events of a wave, among the hosts that had the update."""
-        if self.joined_later(update, spot, onset):
+        if self.joined_later(update, wave):
             return 0.0
-        return self._after_install(update, self._of_wave(spot, onset), among_holders=True)
+        return self._after_install(update, self._of_wave(wave), among_holders=True)
 
-    def joined_later(self, update: int, spot: int, onset: int) -> bool:
+    def joined_later(self, update: int, wave: Beginning) -> bool:
         """Whether of the events of a wave many are of hosts that lack the update, most of which came later."""
         with_it = self._inquiry.events_with(update, self._case.tick)
-        return joined_later(~with_it[self._of_wave(spot, onset)])
+        return joined_later(~with_it[self._of_wave(wave)])
 
-    def _of_wave(self, spot: int, onset: int) -> Mask:
-        return self._inquiry.struck_by_wave(self._case.events, spot, onset, self._case.tick)
+    def _of_wave(self, wave: Beginning) -> Mask:
+        return self._inquiry.struck_by_wave(self._case.events, wave, self._case.tick)
 
     def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
         inquiry, tick = self._inquiry, self._case.tick
@@ -95,16 +96,16 @@ class Testimony:
         released = int(self.pushed(update)[0])
         return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
 
-    def at_place(self, update: int, spot: int, onset: int) -> float:
+    def at_place(self, update: int, wave: Beginning) -> float:
         """What the hosts at the place of a wave, or alike in what it is of, say for the update by the events there."""
-        news, struck = self._inquiry.news, self._of_wave(spot, onset)
+        news, struck = self._inquiry.news, self._of_wave(wave)
         if not news.presence_told or not struck.any():  # who lacks it may be offline else
             return 0.0
-        return log_within(at_their_places(news, update, struck), self._inquiry.spots.name(spot)[0])
+        return log_within(at_their_places(news, update, struck), self._inquiry.spots.name(wave.spot)[0])
 
-    def among_alike(self, update: int, spot: int, onset: int) -> float:
+    def among_alike(self, update: int, wave: Beginning) -> float:
         """The least that hosts alike in one attribute say for the update by the events of a wave."""
-        return log_among_alike(self._inquiry.news, update, self._of_wave(spot, onset))
+        return log_among_alike(self._inquiry.news, update, self._of_wave(wave))
 
     def goes_on(self, update: int) -> bool:
         """Whether the events are what an ended incident's update was to do."""

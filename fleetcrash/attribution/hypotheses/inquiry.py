@@ -26,7 +26,7 @@ from fleetcrash.attribution.hypotheses.departures import Departures
 from fleetcrash.attribution.hypotheses.modules import ModuleRise, Modules
 from fleetcrash.attribution.hypotheses.struck import Struck
 from fleetcrash.attribution.hypotheses.suspects import Trial, try_updates
-from fleetcrash.attribution.hypotheses.waves import Waves, find_waves
+from fleetcrash.attribution.hypotheses.waves import Beginning, Waves, find_waves
 from fleetcrash.counts import clearly_more
 from fleetcrash.times import DAY
 
@@ -214,9 +214,9 @@ class Inquiry:
         """(events,) those in a spot from a minute on."""
         return self.spots.events_at(spot) & (self.news.events.minute >= since)
 
-    def struck_by_wave(self, mine: Mask, spot: int, onset: int, tick: int) -> Mask:
+    def struck_by_wave(self, mine: Mask, wave: Beginning, tick: int) -> Mask:
         """(events,) those of some (events,) that are of a wave, as known by a tick."""
-        return mine & self.events_since(spot, onset) & (self.news.events.tick <= tick)
+        return mine & self.events_since(*wave) & (self.news.events.tick <= tick)
 
     def events_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update for less than a day, as known by a tick; not to be changed."""

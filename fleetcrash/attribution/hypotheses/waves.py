@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,9 +40,16 @@ _OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, ano
 _ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at every step
 
 
+class Beginning(NamedTuple):
+    """The spot in which a wave began, and the minute from which on its rate was raised."""
+
+    spot: int
+    onset: int
+
+
 @dataclass(frozen=True)
 class Waves:
-    """The evidence on waves, as of a tick; rows are (spot, onset), columns shapes.
+    """The evidence on waves, as of a tick; rows are beginnings, columns shapes. One wave goes by its (row, shape).
 
     Attributes:
         spot: (n,) index of the spot: a slice or a place.
@@ -59,6 +67,14 @@ class Waves:
     def __len__(self) -> int:
         return len(self.spot)
 
+    def beginning(self, wave: tuple[int, int]) -> Beginning:
+        """Where and when a wave began."""
+        return Beginning(int(self.spot[wave[0]]), int(self.onset[wave[0]]))
+
+    def struck(self, wave: tuple[int, int]) -> float:
+        """How many events a wave has."""
+        return float(self.events.sum(0)[wave])
+
     def log_alarm(self, log_weight: Floats) -> float:
         """Log of the Shiryaev-Roberts sum over all onsets, shapes and spots.
 
@@ -69,8 +85,8 @@ class Waves:
             return -np.inf
         return float(np.logaddexp.reduce(self.weighed(log_weight), axis=None))
 
-    def strongest(self, log_weight: Floats) -> tuple[int, int] | None:
-        """Spot and onset of the wave that has most for it, if it is worth an alarm by itself.
+    def strongest(self, log_weight: Floats) -> Beginning | None:
+        """The beginning of the wave that has most for it, if it is worth an alarm by itself.
 
         Args:
             log_weight: (spots,) log prior of each spot.
@@ -79,7 +95,7 @@ class Waves:
             return None
         by_row = self.weighed(log_weight).max(1)
         row = int(np.argmax(by_row))
-        return (int(self.spot[row]), int(self.onset[row])) if by_row[row] >= LOG_THRESHOLD else None
+        return self.beginning((row, 0)) if by_row[row] >= LOG_THRESHOLD else None
 
     def where(self, kept: Sequence[bool]) -> Waves:
         """The waves of some rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleetcrash.attribution.detection.detector import Detector
+from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.wording import followed
@@ -37,17 +38,16 @@ def where_of(detector: Detector, incident: Incident) -> dict[str, Any] | None:
     }
 
 
-def _wave(incident: Incident) -> tuple[int, int] | None:
-    """Spot and first minute of the wave that an incident follows, or would rather follow than any update."""
+def _wave(incident: Incident) -> Beginning | None:
+    """The beginning of the wave that an incident follows, or would rather follow than any update."""
     judgement, waves = incident.judgement, incident.waves
     found = None
     if judgement is not None and judgement.wave is not None and waves is not None:
-        row = judgement.wave[0]
-        found = int(waves.spot[row]), int(waves.onset[row])
+        found = waves.beginning(judgement.wave)
     if incident.kind is Kind.NO_UPDATE:
         # What was said stands, though a look since may see the rise elsewhere, or not at all.
-        is_same = found is not None and found[0] == incident.wave_spot
-        return found if is_same else (incident.wave_spot, incident.onset_minute)
+        is_same = found is not None and found.spot == incident.wave_spot
+        return found if is_same else Beginning(incident.wave_spot, incident.onset_minute)
     if incident.kind is Kind.UPDATE or judgement is None or judgement.log_margin >= 0.0:
         return None
     return found

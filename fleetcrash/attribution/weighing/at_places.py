@@ -6,42 +6,38 @@ went to that place only. There the hosts that have it and those that lack it hav
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from fleetcrash.arrays import Floats
 from fleetcrash.attribution.hypotheses.witnesses import enough
-from fleetcrash.attribution.weighing.asked import of_most, told_alone
+from fleetcrash.attribution.weighing.asked import Hosts, of_most, told_alone
 from fleetcrash.attribution.weighing.posterior import Odds, near_best, of_leader
 from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN, TOLD_SHARE, Rivalry
 
-AtPlace = Callable[[int, int, int], float]
-"""See ``odds.Hosts.at_place``."""
 
-
-def of_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: AtPlace) -> Odds | None:
+def of_place(rivalry: Rivalry, wave: tuple[int, int], leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where the leading update strikes at one place alone, and the hosts there that lack it are spared.
 
     A group may run the one program that a policy breaks. No update is weighed by groups, sites or customers, so that
     what began there explains more than it, unless it is asked whom it struck there. What these hosts say is weighed
     then, of each update that is hardly told from the leader.
 
+    Args:
+        wave: the foremost.
     Returns:
-        None where the foremost wave is none of a place, or of long after the pushes of the update; or where the hosts
-        there say too little, or more for another one.
+        None where the wave is none of a place, or of long after the pushes of the update; or where the hosts there say
+        too little, or more for another one.
     """
-    foremost = rivalry.foremost
-    if rivalry.contrast is None or foremost is None or not rivalry.stands_there[rivalry.waves.spot[foremost[0]]]:
+    beginning, updates = rivalry.waves.beginning(wave), rivalry.trial.updates
+    if not rivalry.stands_there[beginning.spot]:
         return None
-    if not rivalry.may_follow(leader, foremost) or not rivalry.is_its_own(leader):
+    if not rivalry.may_follow(leader, wave) or not rivalry.is_its_own(leader):
         return None
-    updates, waves = rivalry.trial.updates, rivalry.waves
-    where = int(waves.spot[foremost[0]]), int(waves.onset[foremost[0]])
-    said = {row: at_place(int(updates[row]), *where) for row in near_best(log_updates).tolist()}
+    said = {row: hosts.at_place(int(updates[row]), beginning) for row in near_best(log_updates).tolist()}
     is_kept = int(updates[leader]) == rivalry.named_before
-    if said[leader] < (LOG_MARGIN if is_kept else enough(int(waves.events.sum(0)[foremost]))):
+    if said[leader] < (LOG_MARGIN if is_kept else enough(int(rivalry.waves.struck(wave)))):
         return None
     told = log_updates.copy()
     for row, most in said.items():
@@ -49,7 +45,7 @@ def of_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: AtPla
     return of_leader(rivalry, leader, told, is_told=True) if int(np.argmax(told)) == leader else None
 
 
-def told_at_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: AtPlace) -> Odds | None:
+def told_at_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where another update than the leading one strikes, at a place that the leading one went to alone.
 
     A customer's policy of this hour has no hosts elsewhere that would be spared, and fits whatever strikes the
@@ -60,17 +56,19 @@ def told_at_place(rivalry: Rivalry, leader: int, log_updates: Floats, at_place: 
         None where the foremost wave is none of a place, or explains no more than the leading update; or where the hosts
         there do not say more for any other one. Where they say too little for a name, the leading one lacks contrast.
     """
-    foremost, updates, waves = rivalry.foremost, rivalry.trial.updates, rivalry.waves
-    if rivalry.contrast is None or foremost is None or not rivalry.stands_there[waves.spot[foremost[0]]]:
+    wave, updates = rivalry.foremost, rivalry.trial.updates
+    if rivalry.contrast is None or wave is None:
         return None
-    if float(rivalry.of_waves[foremost]) < float(rivalry.trial.log_evidence[leader]) + LOG_MARGIN:
+    beginning = rivalry.waves.beginning(wave)
+    if not rivalry.stands_there[beginning.spot]:
         return None
-    where = int(waves.spot[foremost[0]]), int(waves.onset[foremost[0]])
-    asked = of_most(rivalry, foremost, TOLD_SHARE)
-    others = [row for row in asked if row != leader and rivalry.may_follow(row, foremost, TOLD_SHARE)]
+    if float(rivalry.of_waves[wave]) < float(rivalry.trial.log_evidence[leader]) + LOG_MARGIN:
+        return None
+    asked = of_most(rivalry, wave, TOLD_SHARE)
+    others = [row for row in asked if row != leader and rivalry.may_follow(row, wave, TOLD_SHARE)]
     if not others:
         return None
-    said = {row: at_place(int(updates[row]), *where) for row in (leader, *others)}
+    said = {row: hosts.at_place(int(updates[row]), beginning) for row in (leader, *others)}
     if max(said[row] for row in others) < said[leader] + LOG_MARGIN:
         return None
     told = told_alone(rivalry, log_updates, said, lambda row: enough(asked[row]))

@@ -42,7 +42,7 @@ class Odds:
         log_of_place, pushed: of an update by its index, see ``Rivalry``.
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
-        is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
+        is_latent: they struck long after the leader was installed, as ``odds._of_latent_fault`` has it.
         begun_with: another update, by its index, with whose push the leader's fault began, and which may need it.
     """
 
@@ -74,7 +74,7 @@ class Odds:
     def onset(self) -> int | None:
         """The minute in which the strongest wave began."""
         best = self.best_wave
-        return None if best is None else int(self.waves.onset[best[0]])
+        return None if best is None else self.waves.beginning(best).onset
 
     @property
     def log_acquittal(self) -> float:
@@ -98,22 +98,27 @@ def of_leader(
         is_told: that it is the update, and not the moment: no wave among its hosts says why these are struck.
         share: of the events of a wave that begins with it so many happened to its hosts.
     """
-    at_once, later = (rivalry.among(leader, share),) * 2 if is_told else rivalry.begun_by(leader, share)
-    beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
-    log_waves, with_delay = rivalry.tie(beside, later, leader)
-    is_tied = with_release or with_delay
+    if is_told:
+        its_own = later = rivalry.among(leader, share)
+    else:
+        its_own, later = rivalry.begun_by(leader, share)
+    beside, is_tied_at_once = rivalry.tie(rivalry.of_waves, its_own, leader)
+    log_waves, is_tied_later = rivalry.tie(beside, later, leader)
+    is_tied = is_tied_at_once or is_tied_later
     # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
     for row in (row for row in near_best(log_updates).tolist() if row != leader and len(rivalry.waves)):
         log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
         is_tied |= is_its
-    if is_told and int(rivalry.trial.updates[leader]) == rivalry.named_before:
+    if is_told and rivalry.update(leader) == rivalry.named_before:
         # Once hosts crash no more, a wave that began before the fault and was over with it fits ever better. But it
         # says no better than before why hosts without the update were spared.
-        log_waves = np.where(at_once, log_waves - LOG_THOUSAND, log_waves)
-    best_beside = float(beside[~at_once if is_told or rivalry.is_its_own(leader) else ...].max(initial=0.0))
+        log_waves = np.where(its_own, log_waves - LOG_THOUSAND, log_waves)
+    # Where hosts, or nobody, can tell the update from its moment, what began with it is no rival.
+    is_rival = ~its_own if is_told or rivalry.is_its_own(leader) else np.ones_like(its_own)
+    best_rival = float(np.max(beside, where=is_rival, initial=0.0))
     return replace(
         posterior(rivalry, leader, log_updates, log_waves),
-        log_margin=float(rivalry.trial.log_evidence[leader]) - best_beside,
+        log_margin=float(rivalry.trial.log_evidence[leader]) - best_rival,
         is_tied=is_tied,
         lacks_contrast=not is_told and rivalry.lacks_contrast(leader),
     )

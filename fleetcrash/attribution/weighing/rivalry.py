@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,6 +59,18 @@ _LOG_CONTRAST = float(np.log(60))
 LOG_HINT = 1.0
 
 
+class Begun(NamedTuple):
+    """(n, SHAPES) which waves may have begun with a push of an update.
+
+    Attributes:
+        at_once: with the push, as far as anybody can tell.
+        later: within the time after it in which hosts may first be struck.
+    """
+
+    at_once: Mask
+    later: Mask
+
+
 @dataclass(frozen=True)
 class Rivalry:
     """Updates and the waves that each may have begun.
@@ -101,13 +114,17 @@ class Rivalry:
     ever: Ints
     named_before: int | None = None
 
+    def update(self, row: int) -> int:
+        """The update of a row of the trial, by its index."""
+        return int(self.trial.updates[row])
+
     def hosts_say(self, row: int) -> float:
         """What hosts with an update and those beside them say for it."""
-        return 0.0 if self.contrast is None else self.contrast(int(self.trial.updates[row]))
+        return 0.0 if self.contrast is None else self.contrast(self.update(row))
 
     def fares_worse(self, row: int) -> bool:
         """Whether hosts without an update clearly fare worse than those with it."""
-        is_named = int(self.trial.updates[row]) == self.named_before and self.foremost is not None
+        is_named = self.update(row) == self.named_before and self.foremost is not None
         is_of_all = is_named and bool(self._explained(row, 1.0 - _UNTOLD)[self.foremost])
         return self.hosts_say(row) < (-LOG_THOUSAND if is_of_all else LOG_NO_CONTRAST)
 
@@ -125,15 +142,13 @@ class Rivalry:
         at_large = self.of_waves[self.of_strata[self.waves.spot]]
         return float(max(beside.max(initial=-np.inf) - at_large.max(), 0.0)) if at_large.size else np.inf
 
-    def begun_by(self, row: int, share: float = EXPLAINED_SHARE) -> tuple[Mask, Mask]:
-        """(n, SHAPES) which waves, in hosts that mostly had an update, may have begun with a push of it.
+    def begun_by(self, row: int, share: float = EXPLAINED_SHARE) -> Begun:
+        """Which waves, in hosts that mostly had an update, may have begun with a push of it.
 
         One that does, or whose beginning the events can hardly tell from the push, does not acquit the update.
 
         Args:
             share: of the events of a wave that begins at once so many happened to those hosts.
-        Returns:
-            Those, and those that begin within the time after a push in which hosts may first be struck.
         """
         late = _STAGED_MINUTES if self.contrast is None else SOON_MINUTES
         after = self._after(row)[:, None]
@@ -144,7 +159,7 @@ class Rivalry:
         delayed &= ~self.acquitting[self.waves.spot][:, None]
         if delayed.any() and self.fares_worse(row) and self._leaves_out_many(row):
             delayed[:] = False
-        return self._with_push(row, share), delayed
+        return Begun(self._with_push(row, share), delayed)
 
     def among(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
         """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release.
@@ -224,24 +239,20 @@ class Rivalry:
         if not self.trial.waits_for_boots(row):
             return np.zeros(len(self.waves), bool)
         soonest = self.waves.onset - BOOT_MINUTES[-1]  # of boots that what crashes at its beginning may be of
-        return self.booted_before(int(self.trial.updates[row]), soonest) <= _LITTLE
+        return self.booted_before(self.update(row), soonest) <= _LITTLE
 
     def _leaves_out_many(self, row: int) -> bool:
         """Whether more than a few events of the foremost wave are none of an update: it takes more to acquit it."""
         foremost = self.foremost
-        return foremost is None or self._of_others(row, foremost) > max(_FEW, _STRAY * self._seen(foremost))
+        return foremost is None or self._of_others(row, foremost) > max(_FEW, _STRAY * self.waves.struck(foremost))
 
     def _leaves_out(self, row: int, wave: tuple[int, int]) -> bool:
         """Whether more events of a wave than chance allows for are none of an update: hosts tell that they lack it."""
-        return bool(clearly_more(self._of_others(row, wave), _STRAY * self._seen(wave)))
-
-    def _seen(self, wave: tuple[int, int]) -> float:
-        """How many events a wave has."""
-        return float(self.waves.events.sum(0)[wave])
+        return bool(clearly_more(self._of_others(row, wave), _STRAY * self.waves.struck(wave)))
 
     def _of_others(self, row: int, wave: tuple[int, int]) -> float:
         """How many of the events of a wave, at least, happened to hosts that lack an update."""
-        return self._seen(wave) - self._with_it(row)
+        return self.waves.struck(wave) - self._with_it(row)
 
     def _no_better_than(self, some: Mask) -> Mask:
         """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same spot."""
@@ -275,10 +286,10 @@ class Rivalry:
         wave that was weighed against the update is the whole of it.
         """
         foremost = self.foremost
-        if foremost is None or int(self.waves.onset[foremost[0]]) > self.settled_from + SOON_MINUTES:
+        if foremost is None or self.waves.beginning(foremost).onset > self.settled_from + SOON_MINUTES:
             return False
         is_older = int(self._pushed(row)[0]) <= self.known_from
-        return is_older and self.strikes_late(int(self.trial.updates[row]))
+        return is_older and self.strikes_late(self.update(row))
 
     def _is_nearly_a_wave(self, row: int) -> bool:
         """Whether a wave explains the events so well that an update is not a thousand times better."""
@@ -286,7 +297,7 @@ class Rivalry:
         return most > float(self.trial.log_evidence[row]) - LOG_THOUSAND
 
     def _pushed(self, row: int) -> Ints:
-        return self.pushed(int(self.trial.updates[row]))
+        return self.pushed(self.update(row))
 
     def _after(self, row: int) -> Ints:
         """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""

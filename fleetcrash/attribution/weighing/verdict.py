@@ -278,7 +278,7 @@ def _alike_if_all_told(odds: Odds) -> list[int]:
     leader, foremost, trial = odds.leader, odds.foremost, odds.trial
     if leader is None or foremost is None:
         return []
-    struck = float(odds.waves.events.sum(0)[foremost])
+    struck = odds.waves.struck(foremost)
     rows, slices = np.arange(len(trial.updates)), np.argmax(trial.log_by_slice, axis=1)
     told, expected = (of[:, rows, :AGES, slices].sum((1, 2)) for of in (trial.events, trial.expected))
     untold = log_likeliest(np.maximum(told, struck), expected) - log_likeliest(told, expected)

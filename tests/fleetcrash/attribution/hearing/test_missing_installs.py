@@ -10,6 +10,7 @@ import pytest
 
 from fleetcrash.attribution.hearing.missing_installs import untold
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
+from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE
 from fleetcrash.counts import clearly_more
 
@@ -103,7 +104,7 @@ class Catalogue:
 @pytest.mark.parametrize("seed", range(60))
 def test_only_of_what_was_sent_out_just_before_it_or_hosts_have_it_is_asked_whom_it_struck(seed):
     catalogue = Catalogue(seed)
-    found = untold(catalogue.inquiry(), TICK, np.ones(EVENTS, bool), 0, ONSET, is_early=False)
+    found = untold(catalogue.inquiry(), TICK, np.ones(EVENTS, bool), Beginning(0, ONSET), is_early=False)
     assert found == catalogue.of_all()
     lately = set(np.flatnonzero((catalogue.release <= ONSET + 2) & (catalogue.release >= ONSET - 60)).tolist())
     assert set(catalogue.asked) <= lately | catalogue.again.keys()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.weighing.judgement import Kind
 from fleetcrash.store.mentions import Mentions
@@ -51,7 +52,7 @@ def said(
         wave_spot=LAB,
         onset_minute=ONSET - 5,
         judgement=SimpleNamespace(wave=(0, 0) if wave else None, log_margin=log_margin),
-        waves=SimpleNamespace(spot=np.array([AMER]), onset=np.array([ONSET])),
+        waves=SimpleNamespace(beginning=lambda _: Beginning(AMER, ONSET)),
         claim=lambda size: np.full(size, claims),
     )
     return where_of(detector, incident)

@@ -18,6 +18,7 @@ from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.hypotheses.waves import SHAPES, Waves
 from fleetcrash.attribution.weighing import odds as weighing
 from fleetcrash.attribution.weighing import verdict
+from fleetcrash.attribution.weighing.asked import Hosts
 from fleetcrash.attribution.weighing.judgement import (
     JUDGING_MINUTES,
     NAMING_PROBABILITY,
@@ -67,7 +68,7 @@ def weigh(
         among_alike=lambda *_: among_alike,
         goes_on=goes_on,
     )
-    return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
+    return weighing.weigh(rivalry, cast(Hosts, hosts), named_elsewhere)
 
 
 def judge(
