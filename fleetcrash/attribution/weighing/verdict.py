@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fleetcrash.arrays import Ints, Mask
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_likeliest
 from fleetcrash.attribution.expected.baseline import CRASH, DARK
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
@@ -101,32 +101,28 @@ def judge(
     named, lacks, twins = None, None, _twins(odds, contrast, hosts)
     if odds.leader is not None and not is_acquitted:
         named, lacks = _named(odds, odds.leader, twins, named_before, contrast, hosts)
-    kind = Kind.UPDATE
-    if named is None:
-        kind = _without_name(odds, minutes_open, before, is_acquitted, hosts)
-    told_from = tuple(odds.trial.updates[odds.near].tolist())
-    by_hosts = by_delay = False
-    if named is not None and contrast is not None:
-        by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
-        by_delay = named_before is None and before is not Kind.UNDETERMINED and hosts.by_delay(named) >= _LOG_BY_DELAY
+    near = tuple(odds.trial.updates[odds.near].tolist())
+    if named is not None:
+        is_new = named_before is None and before is not Kind.UNDETERMINED
+        return Judgement(
+            Kind.UPDATE,
+            named,
+            odds.probabilities,
+            odds.best_wave,
+            odds.log_margin,
+            near,
+            is_known=odds.is_known,
+            is_told_by_hosts=contrast is not None and _is_told_by_hosts(odds.trial, named, contrast, hosts),
+            is_told_by_delay=contrast is not None and is_new and hosts.by_delay(named) >= _LOG_BY_DELAY,
+        )
+    kind = _without_name(odds, minutes_open, before, is_acquitted, hosts)
     probabilities = odds.probabilities.copy()
-    if named is None and contrast is not None and (alike := twins or _alike_if_all_told(odds)):
+    if contrast is not None and (alike := twins or _alike_if_all_told(odds)):
         probabilities[alike] = probabilities[alike].mean()
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
-    return Judgement(
-        kind,
-        named,
-        probabilities,
-        wave,
-        odds.log_margin,
-        told_from,
-        is_doubted=lacks is Lack.WITNESSES,
-        is_known=odds.is_known and named is not None,
-        is_told_by_hosts=by_hosts,
-        is_told_by_delay=by_delay,
-        lacks=lacks,
-    )
+    is_doubted = lacks is Lack.WITNESSES
+    return Judgement(kind, None, probabilities, wave, odds.log_margin, near, is_doubted=is_doubted, lacks=lacks)
 
 
 def _named(
@@ -140,28 +136,41 @@ def _named(
     """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
 
     Args:
-        twins: see ``_twins``.
+        leader: its row. twins: see ``_twins``.
     """
-    trial, near = odds.trial, odds.near
-    update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
-    is_old = update == named_before
-    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, hosts)):
-        # What happens meanwhile for another reason counts against its test as well; but that passed once.
-        has_passed = passed[leader] or is_old or odds.is_known
-        stands = odds.probabilities[leader] >= _enough(is_old) and has_passed
-        if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
-            return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
-        # By releases alone every host has it: that the struck ones are all of one place may show later.
-        stays = is_old and contrast is not None
-        is_doubted = not (stays or odds.goes_on or trial.by_departures) and hosts.is_doubtful(update, odds.onset)
-        return (None, Lack.WITNESSES) if is_doubted else (update, None)
-    if odds.probabilities[near].sum() >= KEEPING_PROBABILITY:
-        kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed
-        if named_before in trial.updates[kept]:
+    trial, update = odds.trial, int(odds.trial.updates[leader])
+    is_kept = update == named_before
+    if is_kept or odds.goes_on or (not twins and _is_apart(odds, leader, contrast, hosts)):
+        return _alone_named(odds, leader, contrast, hosts, is_kept=is_kept)
+    if odds.probabilities[odds.near].sum() >= KEEPING_PROBABILITY:
+        nearly = odds.log_updates > odds.log_updates[leader] - LOG_MARGIN
+        if named_before in trial.updates[nearly & (trial.log_test >= suspects.LOG_THRESHOLD)]:
             return named_before, None  # it was told apart before, and is not now
-    if contrast is None or (len(near) == 1 and not twins):
-        return None, _lack_of_contrast(update, contrast)
-    return None, Lack.ALONE
+    if contrast is not None and (twins or len(odds.near) > 1):
+        return None, Lack.ALONE
+    return None, _lack_of_contrast(update, contrast)
+
+
+def _alone_named(
+    odds: Odds, leader: int, contrast: Contrast | None, hosts: Hosts, *, is_kept: bool
+) -> tuple[int | None, Lack | None]:
+    """The same, where no other update may be behind it as well.
+
+    Args:
+        is_kept: whether the leading one is named already.
+    """
+    trial, update = odds.trial, int(odds.trial.updates[leader])
+    # What happens meanwhile for another reason counts against its test as well; but that passed once.
+    has_passed = is_kept or odds.is_known or trial.log_test[leader] >= suspects.LOG_THRESHOLD
+    is_likely = odds.probabilities[leader] >= _enough(is_kept)
+    is_told = is_kept or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)
+    if not (has_passed and is_likely and is_told):
+        return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
+    # By releases alone every host has it: that the struck ones are all of one place may show later.
+    is_settled = is_kept and contrast is not None
+    if is_settled or odds.goes_on or trial.by_departures or not hosts.is_doubtful(update, odds.onset):
+        return update, None
+    return None, Lack.WITNESSES
 
 
 def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
@@ -207,7 +216,7 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, hosts: Hosts) -> bool:
+def _is_apart(odds: Odds, leader: int, contrast: Contrast | None, hosts: Hosts) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
 
     Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
@@ -215,31 +224,31 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
     named; nor the one that the few hosts with but one of the two speak for a little, at one of many looks.
 
     Args:
-        near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
+        leader: its row.
     """
+    trial, others = odds.trial, [row for row in odds.near.tolist() if row != leader]
     if contrast is None:
         as_much = trial.log_evidence >= _AS_MUCH_BY_RELEASES * trial.log_evidence[leader]
-        return len(near) == 1 and int(as_much.sum()) == 1
-    events = trial.events_of(leader)
+        return not others and int(as_much.sum()) == 1
+    events, update = trial.events_of(leader), int(trial.updates[leader])
     if trial.waits_for_boots(leader):
         least = max(LOG_MARGIN, LOG_PER_LATE_BOOT * float(events.sum()))
-        if contrast(int(trial.updates[leader])) < least and not hosts.is_alone_at_boots(int(trial.updates[leader])):
+        if contrast(update) < least and not hosts.is_alone_at_boots(update):
             return False
-    if len(near) == 1:
+    if not others:
         return True
-    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= MOSTLY * events.sum():
+    is_early = events[[CRASH, DARK], :_EARLY_AGES].sum() >= MOSTLY * events.sum()
+    if is_early and not trial.by_departures:
         return True
-    of_leader = contrast(int(trial.updates[leader]))
-    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
+    return all(contrast(update) - contrast(int(trial.updates[row])) >= LOG_THOUSAND for row in others)
 
 
 def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
-    They are installed seconds apart, and which host was struck at which second says little: of those that were pushed
-    within two minutes, half of the hosts may seem to be struck at other ages. Nor do the few struck hosts that have but
-    one of them say anything: as many installs are never told. The hosts beside them that lack one may. More such hosts
-    say nothing where some of them have but the other one, as often as a coin would have it.
+    They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
+    that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
+    More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
     """
     trial, leader = odds.trial, odds.leader
     if leader is None or contrast is None or odds.is_known:
@@ -252,22 +261,33 @@ def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     near = odds.near if len(odds.near) > _PAIR else leader
     if odds.probabilities[near].sum() < KEEPING_PROBABILITY or early < MOSTLY * struck:
         return []
-    unlike, lacking = np.abs(by_age - by_age[leader]).sum(1), np.abs(by_age.sum(1) - struck)
-    update = int(trial.updates[leader])
-    unlike = np.where(_together(odds, update) & (unlike - lacking < struck), lacking, unlike)
-    alike = np.flatnonzero((unlike <= _NEARLY_ALIKE * struck) & by_age.any(1)).tolist()
-    close = [
-        row for row in alike if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
+    unlike, update = _unlike(odds, leader, by_age), int(trial.updates[leader])
+    alike = [
+        row
+        for row in np.flatnonzero(by_age.any(1) & (unlike <= _NEARLY_ALIKE * struck)).tolist()
+        if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
     ]
-    says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
-    tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
-    return tied if len(tied) > 1 else []
+    if len(alike) < _PAIR:
+        return []
+    says = {row: contrast(int(trial.updates[row])) for row in alike}
+    twins = [row for row in alike if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
+    return twins if len(twins) >= _PAIR else []
 
 
-def _together(odds: Odds, update: int) -> Mask:
-    """(U,) the updates that were first pushed within two minutes of one."""
-    first = np.array([int(odds.pushed(one)[0]) for one in odds.trial.updates.tolist()])
-    return np.abs(first - int(odds.pushed(update)[0])) <= COINCIDENT_MINUTES
+def _unlike(odds: Odds, leader: int, by_age: Floats) -> Floats:
+    """(U,) how many events set each update apart from the leading one, by the ages of the installs at which they came.
+
+    That are twice those at another age, and those of hosts with but one of the two. Of what was first pushed within two
+    minutes the latter alone count, while fewer than half of the hosts seem to be struck at another age.
+
+    Args:
+        by_age: see ``Trial.by_age``.
+    """
+    unlike = np.abs(by_age - by_age[leader]).sum(1)
+    with_one = np.abs(by_age.sum(1) - by_age[leader].sum())
+    pushed = np.array([int(odds.pushed(update)[0]) for update in odds.trial.updates.tolist()])
+    are_together = np.abs(pushed - pushed[leader]) <= COINCIDENT_MINUTES
+    return np.where(are_together & (unlike - with_one < by_age[leader].sum()), with_one, unlike)
 
 
 def _alike_if_all_told(odds: Odds) -> list[int]:
