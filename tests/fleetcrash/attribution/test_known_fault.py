@@ -11,7 +11,7 @@ import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detection.claims import Claims
-from fleetcrash.attribution.hearing import judging
+from fleetcrash.attribution.hearing import older
 from fleetcrash.attribution.incidents.case import KnownFault
 from fleetcrash.attribution.incidents.incident import Incident
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
@@ -350,5 +350,5 @@ def test_what_crashes_hosts_where_a_known_fault_did_may_be_more_of_it(known, str
     )
     inquiry = SimpleNamespace(modules=modules, events_ever_with=lambda *_: events < first + had)
     case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, frozenset(), events < first),))
-    found = judging._again(cast("Inquiry", inquiry), cast("Case", case), events[first:])
+    found = older._again(cast("Inquiry", inquiry), cast("Case", case), events[first:])
     assert found == ((7,) if again else ())
