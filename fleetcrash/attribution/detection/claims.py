@@ -23,6 +23,9 @@ from fleetcrash.attribution.incidents.toll import Toll
 from fleetcrash.attribution.weighing.judgement import Kind
 from fleetcrash.times import DAY
 
+ROLLOUT_MINUTES = 7 * DAY
+"""For so long hosts that get an update one after the other speak for or against it."""
+
 _HALF = 0.5
 
 
@@ -80,7 +83,31 @@ class Claims:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded
 
-    def of_something_else(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
+    def evidence(self, incident: Incident, incidents: Sequence[Incident], tick: int, *, there: bool) -> Mask:
+        """(events,) an incident's own, those of a week that no other claims, those of a day that unsolved ones left.
+
+        A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
+        behind is evidence for the next one; for one that names an update what an earlier one left. Of no longer than a
+        day are waves known that may be behind it. For one that names an update what something else did is no evidence.
+
+        Args:
+            there: only where the incident is, but for those of unsolved ones.
+        """
+        events = self._inquiry.news.events
+        mine = ~self.taken & (events.minute > tick - ROLLOUT_MINUTES)
+        if there:
+            mine &= self._inquiry.spots.events_at(incident.spot)
+        for other in incidents:
+            is_next = incident.update is None or other.alarm_tick < incident.alarm_tick
+            if is_next and other.settled and not other.is_understood:  # one that ended is settled, too
+                mine |= other.claim(len(mine)) & (events.minute > tick - DAY)
+        mine |= incident.claim(len(mine))
+        mine &= ~self._of_something_else(incident, incidents, tick)
+        if incident.rise is not None:
+            mine &= self._inquiry.modules.crashes_of(incident.rise)
+        return mine & self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
+
+    def _of_something_else(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
         """(events,) what is none of the doing of an update that an incident names, whatever else may be."""
         told_since = self._told_since_of_before(incident)
         explained = self._explained_by_others(incident, incidents, tick)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Mask
 from fleetcrash.attribution.conditions.grammar import Condition
 from fleetcrash.attribution.detection.ceding import Ceding
-from fleetcrash.attribution.detection.claims import Claims
+from fleetcrash.attribution.detection.claims import ROLLOUT_MINUTES, Claims
 from fleetcrash.attribution.detection.course import condition_of, maybe_close, maybe_end, watch
 from fleetcrash.attribution.detection.module_rises import ModuleRises
 from fleetcrash.attribution.detection.second_faults import SecondFaults
@@ -41,8 +41,6 @@ _IDLE_MINUTES = 5  # ... an older one, or one without news, at every fifth minut
 # Then the verdict stands. Waves are known of the last day only: as the first minutes of one go out of sight, whatever
 # else it may be seems ever more likely.
 _SETTLED_MINUTES = DAY - LAG_MINUTES
-
-_ROLLOUT_MINUTES = 7 * DAY  # for which hosts that get it one after the other speak for or against an update
 
 
 @dataclass
@@ -100,40 +98,20 @@ class Detector:
         if tick > self._tick + 1:
             self._inquiry.expected.rest()
         self._tick = tick
-        self.news.suspects.turn_to(tick)
-        fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
+        fresh = self._take_in(tick) or self._unjudged
         self._unjudged = fresh and not look
-        if tick % LAG_MINUTES == 0 and not self.open_incidents:
-            for toll in (one.toll for one in self.incidents if one.toll is not None):
-                toll.move_on(self._inquiry, tick)
         if not look:
             return
         is_due, self._looked = tick // _IDLE_MINUTES > self._looked // _IDLE_MINUTES, tick
         if fresh and self.incidents:
-            self._ceding.cede_waves_of_others(self.open_incidents)
-            self._claims.stake(self.incidents, tick)
-            for incident in self.open_incidents:
-                if incident.rise is None:
-                    self._look_outside(incident, tick)
-                self._look_later(incident, tick)
+            self._look_beside(tick)
         for incident in self.open_incidents:
-            age = tick - incident.alarm_tick
-            if (is_due or fresh) and self._module_rises.is_over(incident, tick, ~self._claims.taken):
-                incident.close(tick)
-                continue
-            if age >= _SETTLED_MINUTES:
-                incident.settle()
-            elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
-                self._follow(incident, tick)
-            maybe_end(self._inquiry, incident, self._claims.taken, tick)
-            if incident.ended_tick is not None and incident.update is not None:
-                incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
+            self._go_on(incident, tick, fresh=fresh, is_due=is_due)
         self._merge(tick)
         for incident in self.incidents:
             if incident.ended_tick is not None and incident.closed_tick is None:
                 maybe_close(self._inquiry, incident, self._claims.taken, tick)
-        fresh |= self._watched < 0
-        if fresh:
+        if fresh or self._watched < 0:
             self._claims.stake(self.incidents, tick)  # by what was just judged
             if (self._inquiry.is_new(self._watched, tick) & ~self._claims.taken).any():
                 self._watch(tick)
@@ -157,6 +135,42 @@ class Detector:
 
     # -- judging
 
+    def _take_in(self, tick: int) -> bool:
+        """Count what came to be known; whether there is anything new to judge."""
+        self.news.suspects.turn_to(tick)
+        fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed)
+        if tick % LAG_MINUTES == 0 and not self.open_incidents:
+            for toll in (one.toll for one in self.incidents if one.toll is not None):
+                toll.move_on(self._inquiry, tick)
+        return fresh
+
+    def _look_beside(self, tick: int) -> None:
+        """Share out what is new, and open incidents where some of it seems to be another update's doing."""
+        self._ceding.cede_waves_of_others(self.open_incidents)
+        self._claims.stake(self.incidents, tick)
+        for incident in self.open_incidents:
+            if incident.rise is None:
+                self._look_outside(incident, tick)
+            self._look_later(incident, tick)
+
+    def _go_on(self, incident: Incident, tick: int, *, fresh: bool, is_due: bool) -> None:
+        """Judge an open incident anew where it is time to, and end it where it is over.
+
+        Args:
+            fresh: whether there is anything new to judge. is_due: whether it is looked at even if there is not.
+        """
+        if (is_due or fresh) and self._module_rises.is_over(incident, tick, ~self._claims.taken):
+            incident.close(tick)
+            return
+        age = tick - incident.alarm_tick
+        if age >= _SETTLED_MINUTES:
+            incident.settle()
+        elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
+            self._follow(incident, tick)
+        maybe_end(self._inquiry, incident, self._claims.taken, tick)
+        if incident.ended_tick is not None and incident.update is not None:
+            incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
+
     def _watch(self, tick: int) -> None:
         """Open an incident when the events of the last week that no incident claims pass a test.
 
@@ -164,7 +178,7 @@ class Detector:
         Nor are those that may be back in a minute.
         """
         events = self.news.events
-        free = ~self._claims.taken & (events.minute > tick - _ROLLOUT_MINUTES)
+        free = ~self._claims.taken & (events.minute > tick - ROLLOUT_MINUTES)
         free &= ~self._inquiry.may_be_restarts(tick)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
@@ -347,33 +361,9 @@ class Detector:
         )
 
     def _judged(self, incident: Incident, tick: int, *, there: bool) -> tuple[Mask, Found]:
-        """An incident's evidence, as of ``_evidence``, and what is found on it."""
-        mine = self._evidence(incident, tick, there=there)
+        """An incident's evidence, and what is found on it; see ``Claims.evidence``."""
+        mine = self._claims.evidence(incident, self.incidents, tick, there=there)
         return mine, judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
-
-    def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
-        """(events,) an incident's own, those of a week that no other claims, those of a day that unsolved ones left.
-
-        A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one; for one that names an update what an earlier one left. Of no longer than a
-        day are waves known that may be behind it. For one that names an update what something else did is no evidence.
-
-        Args:
-            there: only where the incident is, but for those of unsolved ones.
-        """
-        minute = self.news.events.minute
-        mine = ~self._claims.taken & (minute > tick - _ROLLOUT_MINUTES)
-        if there:
-            mine &= self.spots.events_at(incident.spot)
-        for other in self.incidents:
-            is_next = incident.update is None or other.alarm_tick < incident.alarm_tick
-            if is_next and other.settled and not other.is_understood:  # one that ended is settled, too
-                mine |= other.claim(len(self._claims.taken)) & (minute > tick - DAY)
-        mine |= incident.claim(len(self._claims.taken))
-        mine &= ~self._claims.of_something_else(incident, self.incidents, tick)
-        if incident.rise is not None:
-            mine &= self._inquiry.modules.crashes_of(incident.rise)
-        return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
 
     def _without_late_wave(self, incident: Incident, tick: int, mine: Mask, found: Found) -> tuple[Mask, Found]:
         """The evidence and what is found on it; without a wave that began just before a name stood no longer.

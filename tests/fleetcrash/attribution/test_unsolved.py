@@ -203,4 +203,6 @@ def test_what_was_left_unsolved_is_no_evidence_for_one_of_before_that_names_an_u
     it.said.update = named
     detector.incidents += [other, it]
     detector._claims.taken = left
-    assert detector._evidence(it, tick, there=False).tolist() == (left & is_evidence).tolist()
+    assert (
+        detector._claims.evidence(it, detector.incidents, tick, there=False).tolist() == (left & is_evidence).tolist()
+    )
