@@ -178,27 +178,43 @@ def try_updates(
         log_weight: (G,) log prior of each slice.
         conditional_slices: (K,) which of the G slices the conditional test tries.
     """
-    weight = np.exp(log_weight)
     seen, mean = within_windows(events, axis=2), within_windows(expected, axis=2)
-    ever = AGES - 1  # the last age's window is all that is followed
     within = log_raised(seen, mean)
-    unrecorded = log_raised_by_update(seen[:, :, ever], mean[:, :, ever], *others) - within[:, :, ever]
     one_ratio = log_mean_exp(within.sum(0), axis=1)
     ratio_by_age = log_raised(events[:, :, :AGES], expected[:, :, :AGES]).sum((0, 2))
-    parts = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
-    evidence = np.logaddexp.reduce(parts, axis=1) if len(updates) else np.zeros(0)
+    ever = AGES - 1  # the last age's window is all that is followed
+    unrecorded = log_raised_by_update(seen[:, :, ever], mean[:, :, ever], *others) - within[:, :, ever]
+    by_slice = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
+    evidence = np.logaddexp.reduce(by_slice, axis=1) if len(updates) else np.zeros(0)
+    log_history = _log_history(seen, mean, caution, np.exp(log_weight))
+    log_beside = _log_beside(seen[..., conditional_slices], log_penalty)
+    log_shares = np.log(np.array(list(_SHOWS_IN.values())) / 2.0)
+    log_e_values = np.stack([log_history, log_beside], axis=1)
+    tests = (log_shares[:, None, None] + log_e_values).reshape(2 * len(_SHOWS_IN), len(updates))
+    return Trial(updates, events, expected, evidence, np.logaddexp.reduce(tests, axis=0), by_slice)
 
+
+def _log_history(seen: Floats, mean: Floats, caution: Floats, weight: Floats) -> Floats:
+    """(tests, U) log e-values of the history test, by the outcomes that ``_SHOWS_IN`` has.
+
+    Args:
+        seen, mean: (OUTCOMES, U, WINDOWS, G) events within each window, and those expected.
+        caution: see ``try_updates``. weight: (G,) prior of each slice.
+    """
     told = np.isfinite(caution)[:, None, None, None]
     safe = np.where(told, caution[:, None, None, None], 1.0)
-    history = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
-    conditional = seen[..., conditional_slices, None] * np.log(TEST_RATIOS) - log_penalty
-    shown_in = [list(outcomes) for outcomes in _SHOWS_IN]
-    by_history = np.stack([log_mean_exp(history[:, shown].sum(1), axis=0) for shown in shown_in])
-    beside = np.stack([conditional[shown].sum(0) for shown in shown_in])
-    log_e_values = np.stack(
-        [log_mean_exp(by_history, axis=(2, 3), weights=weight / WINDOWS), log_mean_exp(beside, axis=(2, 3, 4))], axis=1
-    )
-    log_shares = np.log(np.array(list(_SHOWS_IN.values())) / 2.0)
-    tests = (log_shares[:, None, None] + log_e_values).reshape(2 * len(shown_in), len(updates))
-    log_test = np.logaddexp.reduce(tests, axis=0)
-    return Trial(updates, events, expected, evidence, log_test, parts)
+    by_ratio = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
+    shown = [log_mean_exp(by_ratio[:, list(outcomes)].sum(1), axis=0) for outcomes in _SHOWS_IN]
+    return log_mean_exp(np.stack(shown), axis=(2, 3), weights=weight / WINDOWS)
+
+
+def _log_beside(seen: Floats, log_penalty: Floats) -> Floats:
+    """(tests, U) log e-values of the conditional test, by the outcomes that ``_SHOWS_IN`` has.
+
+    Args:
+        seen: (OUTCOMES, U, WINDOWS, K) events within each window, in the slices that it tries.
+        log_penalty: see ``try_updates``.
+    """
+    by_ratio = seen[..., None] * np.log(TEST_RATIOS) - log_penalty
+    shown = [by_ratio[list(outcomes)].sum(0) for outcomes in _SHOWS_IN]
+    return log_mean_exp(np.stack(shown), axis=(2, 3, 4))
