@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.arrays import Ints, Narrow, Texts
+
+Cells = TypeVar("Cells", Ints, Narrow)
 
 
 def ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
@@ -19,6 +22,11 @@ def ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
 def narrow(table: pa.Table, name: str, missing: int = 0) -> Narrow:
     """(n,) a column of whole numbers of which there are so many that half the room counts."""
     return table[name].cast(pa.int32()).fill_null(missing).to_numpy()
+
+
+def as_cells(numbers: Cells) -> Cells:
+    """(n,) cells as ``News`` numbers them, from 0; the queries begin at -1: hosts that the inventory lacks."""
+    return numbers + 1
 
 
 def texts(table: pa.Table, name: str) -> Texts:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Narrow
+from fleetcrash.attribution.facts.columns import as_cells
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES, BOOT_MINUTES, BOOTS, WINDOWS
 from fleetcrash.attribution.facts.news import Exposed
 
@@ -26,35 +27,42 @@ _FROM = (0, *AGE_MINUTES[:-1], 0, *BOOT_MINUTES[:-1])
 _UNTIL = (*AGE_MINUTES, *BOOT_MINUTES)
 _AT_ONCE = 1 << 20  # changes, in some 8 MiB; of a large fleet there are sixty million
 _AGE_BITS, _BOOT_BITS = (WINDOWS - 1).bit_length(), (BOOTS - 1).bit_length()
+_BITS = 62  # of a change; with its sign and that of an integer they are 64
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where in 63 bits a change has its tick, lag (from its minute to its tick), update, cell, time since boot and age.
+    """Where in 62 bits a change has its numbers: each from its own lowest bit up to that of the one to its left.
+
+        62        tick_bit     lag_bit    update_bit    cell_bit         _AGE_BITS      0
+        |   tick  |    lag     |  update  |    cell     | time since boot |     age     |
+
+    A lag is from the minute of a change to its tick. While changes are added up there is one bit more, the lowest, for
+    the sign (``_packed``).
 
     Attributes:
         first_tick: the tick that is numbered 0.
-        cell, update, lag, tick: the lowest bit of each; below them are the time since boot and the age.
     """
 
     first_tick: int
-    cell: int
-    update: int
-    lag: int
-    tick: int
+    tick_bit: int
+    lag_bit: int
+    update_bit: int
+    cell_bit: int
 
     @classmethod
     def of(cls, *, first_tick: int, last_tick: int, updates: int, cells: int) -> _Layout:
         """One for numbers below these; what is left is the lag's."""
-        cell = _AGE_BITS + _BOOT_BITS
-        update = cell + cells.bit_length()
-        lag = update + updates.bit_length()
-        return cls(first_tick, cell, update, lag, tick=62 - max(last_tick - first_tick, 0).bit_length())
+        cell_bit = _AGE_BITS + _BOOT_BITS
+        update_bit = cell_bit + cells.bit_length()
+        lag_bit = update_bit + updates.bit_length()
+        tick_bit = _BITS - max(last_tick - first_tick, 0).bit_length()
+        return cls(first_tick, tick_bit, lag_bit, update_bit, cell_bit)
 
     @property
     def lags(self) -> int:
         """How many lags can be told apart; none where cells, updates and ticks alone have too many bits."""
-        return 1 << (self.tick - self.lag) if self.tick >= self.lag else 0
+        return 1 << (self.tick_bit - self.lag_bit) if self.tick_bit >= self.lag_bit else 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def changes_of(
     """The changes that became known after one tick and by another, those of one minute and kind added up.
 
     Args:
-        stretches: the answer of ``detection/exposed_stretches``, which numbers cells from -1 on.
+        stretches: the answer of ``detection/exposed_stretches``, which numbers cells as ``as_cells`` says.
         first_minute: none begins before it; None only where there are none.
         updates, cells: how many there are.
     """
@@ -121,8 +129,8 @@ def _keys(stretches: Iterable[pa.RecordBatch], layout: _Layout, *, last_tick: in
 def _changes(batch: pa.RecordBatch, layout: _Layout) -> Iterator[_Changes]:
     """What the stretches of a batch come to, whenever that became known."""
     every = {name: batch[name].to_numpy() for name in batch.schema.names}
-    which = every["number"].astype(np.int64) << layout.update
-    which += (every["cell"] + 1).astype(np.int64) << layout.cell
+    which = every["number"].astype(np.int64) << layout.update_bit
+    which += as_cells(every["cell"]).astype(np.int64) << layout.cell_bit
     which += every["since_boot"].astype(np.int64) << _AGE_BITS
     for age in range(WINDOWS):
         if age < AGES:
@@ -150,8 +158,8 @@ def _changes(batch: pa.RecordBatch, layout: _Layout) -> Iterator[_Changes]:
 
 def _packed(changes: _Changes, lag: Narrow, layout: _Layout) -> Keys:
     """(n,) the changes, as integers in the order of their ticks; the last bit is the sign."""
-    keys: Keys = (changes.tick - layout.first_tick).astype(np.int64) << layout.tick
-    keys |= lag.astype(np.int64) << layout.lag
+    keys: Keys = (changes.tick - layout.first_tick).astype(np.int64) << layout.tick_bit
+    keys |= lag.astype(np.int64) << layout.lag_bit
     keys |= changes.which
     keys <<= 1
     keys |= changes.sign > 0
@@ -176,8 +184,8 @@ def _added_up(keys: Keys) -> tuple[Keys, Narrow]:
 
 
 def _unpacked(which: Keys, change: Narrow, layout: _Layout) -> Exposed:
-    tick = _bits(which, layout.tick, 62) + np.int32(layout.first_tick)
-    return _exposed(tick, tick - _bits(which, layout.lag, layout.tick), which, change, layout)
+    tick = _bits(which, layout.tick_bit, _BITS) + np.int32(layout.first_tick)
+    return _exposed(tick, tick - _bits(which, layout.lag_bit, layout.tick_bit), which, change, layout)
 
 
 def _with_late(exposed: Exposed, late: list[_Changes], layout: _Layout) -> Exposed:
@@ -196,9 +204,9 @@ def _exposed(tick: Narrow, minute: Narrow, which: Keys, change: Narrow, layout: 
     return Exposed(
         tick=tick,
         minute=minute,
-        update=_bits(which, layout.update, layout.lag),
-        cell=_bits(which, layout.cell, layout.update),
-        since_boot=_bits(which, _AGE_BITS, layout.cell).astype(np.int8),
+        update=_bits(which, layout.update_bit, layout.lag_bit),
+        cell=_bits(which, layout.cell_bit, layout.update_bit),
+        since_boot=_bits(which, _AGE_BITS, layout.cell_bit).astype(np.int8),
         age=_bits(which, 0, _AGE_BITS).astype(np.int8),
         change=change,
     )

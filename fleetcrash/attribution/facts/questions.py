@@ -22,7 +22,7 @@ from fleetcrash.attribution.facts.answers import (
     LeftAt,
     Whereabouts,
 )
-from fleetcrash.attribution.facts.columns import ints, narrow, numbered, texts
+from fleetcrash.attribution.facts.columns import as_cells, ints, narrow, numbered, texts
 from fleetcrash.store.engine import Engine
 
 Asked = ParamSpec("Asked")
@@ -76,7 +76,7 @@ class Questions:
             since=ints(table, "since"),
             is_count=table["host_id"].is_null().to_numpy(),
             host=texts(table, "host_id"),
-            cell=ints(table, "cell") + 1,
+            cell=as_cells(ints(table, "cell")),
             other=self._updates(table, "other"),
             change=ints(table, "change"),
         )
@@ -88,7 +88,7 @@ class Questions:
         return ExposedAt(
             tick=narrow(table, "tick"),
             minute=narrow(table, "minute"),
-            cell=narrow(table, "cell") + np.int32(1),
+            cell=as_cells(narrow(table, "cell")),
             place=narrow(table, "place", missing=-1),
             hosts=narrow(table, "hosts"),
             prints=table["prints"].to_numpy(),
@@ -192,7 +192,7 @@ class Questions:
         """
         table = self._of_update("minutes_with_update", update, since=_instant(since), at=_instant(tick))
         minutes = np.zeros(shape)
-        minutes[ints(table, "cell") + 1, ints(table, "since_boot")] = table["minutes"].to_numpy()
+        minutes[as_cells(ints(table, "cell")), ints(table, "since_boot")] = table["minutes"].to_numpy()
         return minutes
 
     @_kept

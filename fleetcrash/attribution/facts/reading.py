@@ -13,7 +13,7 @@ import pyarrow as pa
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.facts import crashers
 from fleetcrash.attribution.facts.catalogue import Catalogue, Said, Suspect
-from fleetcrash.attribution.facts.columns import ints, narrow, numbered, texts
+from fleetcrash.attribution.facts.columns import as_cells, ints, narrow, numbered, texts
 from fleetcrash.attribution.facts.exposed import changes_of
 from fleetcrash.attribution.facts.exposure import kind_of
 from fleetcrash.attribution.facts.news import (
@@ -118,7 +118,7 @@ def _cells(table: pa.Table) -> tuple[Cell, ...]:
     known = [
         Cell(tuple(row[name] for name in CELL_ATTRIBUTES), bool(row["always_on"]), row["known_tick"]) for row in rows
     ]
-    # Hosts that the inventory lacks share the first cell; the queries number it -1, and the others from 0.
+    # Hosts that the inventory lacks share the first one; see ``as_cells``.
     return (Cell((None,) * len(CELL_ATTRIBUTES), False, 0), *known)
 
 
@@ -129,7 +129,7 @@ def _suspects(table: pa.Table) -> Catalogue:
 def _online(table: pa.Table) -> Online:
     return Online(
         minute=narrow(table, "minute"),
-        cell=narrow(table, "cell") + np.int32(1),
+        cell=as_cells(narrow(table, "cell")),
         since_boot=narrow(table, "since_boot"),
         change=narrow(table, "change"),
     )
@@ -159,7 +159,7 @@ def _left(table: pa.Table) -> Left:
     return Left(
         tick=ints(table, "tick"),
         minute=ints(table, "minute"),
-        cell=ints(table, "cell") + 1,
+        cell=as_cells(ints(table, "cell")),
         since_boot=ints(table, "since_boot"),
         hosts=ints(table, "hosts"),
     )
@@ -170,7 +170,7 @@ def _left_with(table: pa.Table, update_index: dict[str, int]) -> LeftWith:
         tick=ints(table, "tick"),
         minute=ints(table, "minute"),
         update=_updates(table, update_index),
-        cell=ints(table, "cell") + 1,
+        cell=as_cells(ints(table, "cell")),
         since_boot=ints(table, "since_boot"),
         age=ints(table, "age"),
         hosts=ints(table, "hosts"),
@@ -186,7 +186,7 @@ def _events(table: pa.Table) -> Events:
     outcome, since_boot = ints(table, "outcome"), ints(table, "since_boot")
     return Events(
         outcome=np.where((outcome == 0) & (since_boot == 0), 2, outcome),
-        cell=ints(table, "cell") + 1,
+        cell=as_cells(ints(table, "cell")),
         tick=ints(table, "tick"),
         minute=-(-ints(table, "at_us") // US_A_MINUTE),
         back_tick=ints(table, "back_tick", _NEVER),

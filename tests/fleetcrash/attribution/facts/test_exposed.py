@@ -59,7 +59,7 @@ def test_what_was_told_too_late_for_a_key_counts_all_the_same(outage, monkeypatc
         @classmethod
         def of(cls, **given: int) -> exposed._Layout:
             full = super().of(**given)
-            return replace(full, tick=full.lag + 2)
+            return replace(full, tick_bit=full.lag_bit + 2)
 
     with Engine(outage.lake) as engine:
         told = rows_told(engine, -1)
