@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from fleetcrash.arrays import Ints, Mask
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.expected.portion import Portion
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.hearing import backlog, doubts
@@ -21,10 +22,7 @@ from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.attribution.weighing.odds import others_that_may_need, weigh
 from fleetcrash.attribution.weighing.posterior import Odds
-from fleetcrash.attribution.weighing.rivalry import (
-    Rivalry,
-    strongest,
-)
+from fleetcrash.attribution.weighing.rivalry import LOG_MARGIN, Rivalry, strongest
 from fleetcrash.attribution.weighing.verdict import judge
 from fleetcrash.counts import MOSTLY
 
@@ -169,11 +167,32 @@ def _questioned(
         wave = odds.waves.beginning(judgement.wave)
         if open_to := untold(inquiry, tick, case.events, wave, is_early=is_early):
             judgement = judgement.left_open(open_to, case.minutes_open)
+    if judgement.kind is Kind.NO_UPDATE and (spoken_for := _spoken_for(inquiry, case, odds, judgement, said)):
+        judgement = judgement.left_open(spoken_for, case.minutes_open, Lack.STRUCK_TOO)
     if judgement.kind is Kind.NO_UPDATE and may_be_latent(case, odds, struck):
         judgement = replace(judgement, kind=Kind.UNDETERMINED)
     if older := behind(case, odds, judgement, struck):
         judgement = judgement.left_to_older(older, case.minutes_open)
     return judgement
+
+
+def _spoken_for(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, said: Testimony) -> tuple[int, ...]:
+    """The likeliest updates that hosts speak for, where a wave of the whole fleet or of a system acquits them.
+
+    A slow rise that the baseline does not know explains most of what happens, whoever has what. It does not say why
+    hosts without an update are spared: while they are, more than the wave strikes the others. Once no update was said
+    to do it, hosts have to say so a thousand to one.
+
+    Args:
+        judgement: no update.
+    """
+    if judgement.wave is None or not inquiry.news.installs_told:
+        return ()
+    if not inquiry.spots.is_whole(odds.waves.beginning(judgement.wave).spot):
+        return ()
+    was_acquitted = case.incident is not None and case.incident.kind is Kind.NO_UPDATE
+    least = LOG_THOUSAND if was_acquitted else LOG_MARGIN
+    return tuple(one for one in odds.trial.updates[odds.near].tolist() if said.of_hosts(one) >= least)
 
 
 def _new_name_questioned(

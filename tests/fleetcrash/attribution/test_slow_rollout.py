@@ -54,9 +54,37 @@ def rollout(
     return world
 
 
-def said(world: World, empty: Path, now: int = DAY) -> list[Incident]:
+def with_more_of_all(more: float, *, with_it: float, seed: int) -> World:
+    """The same of a fleet, all hosts of which crash several times as often from some hours before the rollout on.
+
+    Args:
+        more: as a factor of what was usual. with_it: as a factor of that, from when a host has the update on.
+    """
+    random = Random(seed)
+    got = {n: round(random.uniform(0, DAY), 1) for n in HOSTS}
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "abc"[n % 3]} for n in HOSTS],
+        "session": [{"host_id": f"h{n}", "online_from": at(-3 * DAY)} for n in HOSTS],
+        "update": [{"update_id": "agent", "kind": "agent", "channel": "agent", "released_at": at(0)}],
+        "install": [{"host_id": f"h{n}", "update_id": "agent", "applied_at": at(minute)} for n, minute in got.items()],
+        "crash": [],
+    }
+    for n in HOSTS:
+        for begin, end, a_day in (
+            (-2 * DAY, -400, USUAL),
+            (-400, got[n], more * USUAL),
+            (got[n], DAY, more * with_it * USUAL),
+        ):
+            minute = begin + random.expovariate(a_day / DAY)
+            while minute < end:
+                world["crash"].append(crash_of(n, round(minute, 1)))
+                minute += random.expovariate(a_day / DAY)
+    return world
+
+
+def said(world: World, empty: Path, now: int = DAY, *, step: int = STEP) -> list[Incident]:
     with lake_of(world, empty) as lake, Engine(lake, as_of=at(now)) as engine:
-        return run(engine, step_minutes=STEP).incidents
+        return run(engine, step_minutes=step).incidents
 
 
 def test_a_tie_goes_on_while_the_hosts_with_either_do_though_no_hour_is_raised(empty_lake):
@@ -77,3 +105,18 @@ def test_what_hosts_with_it_did_more_than_a_day_ago_counts_as_well(empty_lake):
     (named,) = said(world, empty_lake, 2 * DAY)
     assert named.kind is Kind.UPDATE
     assert named.alarm_tick > DAY + int(at(0).timestamp()) // 60
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_a_rise_of_the_whole_fleet_does_not_acquit_it_while_hosts_without_it_are_spared(empty_lake, seed):
+    found = said(with_more_of_all(3, with_it=3, seed=seed), empty_lake, step=5)
+    assert found[0].said.history[0].kind is Kind.UNDETERMINED
+    assert {one.kind for one in found} == {Kind.UPDATE}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_does_where_all_hosts_alike_crash_more_often(empty_lake, seed):
+    found = said(with_more_of_all(7, with_it=1, seed=seed), empty_lake, step=5)
+    assert found
+    assert {turn.kind for one in found for turn in one.said.history} <= {Kind.UNDETERMINED, Kind.NO_UPDATE}
+    assert Kind.NO_UPDATE in {one.kind for one in found}
