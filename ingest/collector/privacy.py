@@ -113,7 +113,8 @@ class Privacy:
             return _NO_OBJECT
         kind = record.get("record")
         known = _FIELDS_OF.get(kind or b"", _FIELDS_OF[b""])
-        parts, hidden = [], {}
+        parts: list[bytes] = []
+        hidden: dict[bytes, Action] = {}
         for name, raw in record.items():
             action = self.fields.get(name)
             if name == "record":
@@ -123,7 +124,8 @@ class Privacy:
             elif action is None or action is Action.KEEP:
                 parts.append(_NAMES[name] + raw)
             else:
-                hidden[_canonical(raw)] = action
+                value = _canonical(raw)
+                hidden[value] = _strictest(hidden.get(value), action)
                 if action is Action.HASH:
                     parts.append(_NAMES[name] + self._hashed(name, raw))
         tags = record.get("tags")
@@ -154,8 +156,7 @@ class Privacy:
         told = fields.get(f"tags.{name}")
         if told is not None:
             return told
-        others = (fields.get(name), hidden.get(_canonical(value)), fields.get("tags.*"))
-        return Action.DROP if Action.DROP in others else Action.HASH if Action.HASH in others else Action.KEEP
+        return _strictest(fields.get(name), hidden.get(_canonical(value)), fields.get("tags.*"))
 
     def _hashed(self, name: str, raw: bytes) -> bytes:
         """The hash of a JSON string, as a string; a value that rules refuse stays one that they refuse."""
@@ -173,6 +174,10 @@ class Privacy:
         if column.max_length is not None and len(text) > column.max_length:
             return b'"' + b"x" * (column.max_length + 1) + b'"'
         return b'"' + self.hashed(text).encode() + b'"'
+
+
+def _strictest(*actions: Action | None) -> Action:
+    return next((one for one in (Action.DROP, Action.HASH) if one in actions), Action.KEEP)
 
 
 def _object(raw: bytes) -> dict[str, bytes]:

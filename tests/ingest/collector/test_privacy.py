@@ -79,6 +79,12 @@ def test_of_what_a_tags_name_its_value_and_the_rest_say_the_strictest_holds():
     assert kept(crash, dropping)["tags"] == {"boss": "eve"}
 
 
+def test_a_tag_with_the_value_of_two_hidden_fields_is_dropped_where_one_of_them_is():
+    policy = Privacy({"code": Action.DROP, "host_id": Action.HASH}, KEY)
+    for crash in ({"code": "eve", "host_id": "eve"}, {"host_id": "eve", "code": "eve"}):
+        assert kept({"record": "crash", **crash, "tags": {"a": "eve"}}, policy)["tags"] == {}
+
+
 def test_fields_that_the_contract_does_not_know_are_left_out():
     assert kept({"record": "crash", "login": "alice", "owner": "alice", "code": "0x50"}) == {
         "record": "crash", "code": "0x50"
