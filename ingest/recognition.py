@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from ingest.formats.format import HEAD_BYTES, BrokenOff, Document, Head, Log
@@ -11,6 +12,23 @@ from ingest.opening import Blocks
 _MOST_MARKS = 4  # prefixes before each line, nested
 
 Opened = Callable[[], Blocks]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text as it came, or without something that was done to it.
+
+    Attributes:
+        start: its beginning, by which its format is recognised.
+        open: opens the whole of it.
+    """
+
+    start: bytes
+    open: Opened
+
+    def changed(self, change: Callable[[Blocks], Blocks]) -> _Text:
+        """The same text with a change."""
+        return _Text(b"".join(change(iter([self.start]))), lambda: _joined(change(self.open())))
 
 
 def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened]:
@@ -29,36 +47,36 @@ def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened
 
     if (binary := binary_format_of(head)) is not None:
         return binary, opened
-    forms = [_plain(head.data, opened)]
-    while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
-        forms.append(_changed(partial(quoted.without, mark), *forms[-1]))
-    bare, read_bare = forms[-1]
-    if command := quoted.command_bytes(bare):  # tried last
-        forms.insert(0, _changed(partial(quoted.behind, command), bare, read_bare))
-    known = (
-        (format, read)
-        for data, read in reversed(forms)
-        if not quoted.is_quote(quoted.mark_of(data)) and (format := known_format_of(Head(head.name, data))) is not None
-    )
-    found, read = next(known, (None, read_bare))
+
+    def known(text: _Text) -> Document | Log | None:
+        return known_format_of(Head(head.name, text.start))
+
+    texts = _peeled(_plain(_Text(head.data, opened)))
+    bare = texts[-1]
+    command_bytes = quoted.command_bytes(bare.start)
+    printed = bare.changed(partial(quoted.behind, command_bytes)) if command_bytes else None
+    found, text = None, bare
+    for one in (*reversed(texts), *([printed] if printed else [])):
+        if not quoted.is_quote(quoted.mark_of(one.start)) and (format := known(one)) is not None:
+            found, text = format, one
+            break
     if found not in (None, KERNEL_FILE, TOMBSTONE):
-        return found, read
+        return found, text.open
     # What a command says before the JSON that it prints may look like a log.
-    behind = known_format_of(Head(head.name, forms[0][0])) if command and found is KERNEL_FILE else None
-    if behind not in (None, KERNEL_FILE):
-        return behind, forms[0][1]
-    if found is not TOMBSTONE and quoted.is_joined(bare):
-        data, read_parted = _changed(quoted.parted, bare, read_bare)
-        if known_format_of(Head(head.name, data)) is KERNEL_FILE:
-            return KERNEL_FILE, read_parted
+    if printed and found is KERNEL_FILE and (format := known(printed)) not in (None, KERNEL_FILE):
+        return format, printed.open
+    if found is not TOMBSTONE and quoted.is_joined(bare.start):
+        parted = bare.changed(quoted.parted)
+        if known(parted) is KERNEL_FILE:
+            return KERNEL_FILE, parted.open
     # What a log or a page put before some lines; a log's stamps tell the time, and may be those of a kernel's log.
     for is_so, change in ((quoted.is_stamped, quoted.unstamped), (quoted.is_lazily_quoted, quoted.unquoted)):
-        if is_so(bare):
-            data, read_changed = _changed(change, bare, read_bare)
-            other = known_format_of(Head(head.name, data))
-            if other is not None and (other is not KERNEL_FILE or not quoted.is_of_system(bare)):
-                return other, read_changed
-    return found, read
+        if is_so(bare.start):
+            changed = bare.changed(change)
+            format = known(changed)
+            if format is not None and (format is not KERNEL_FILE or not quoted.is_of_system(bare.start)):
+                return format, changed.open
+    return found, text.open
 
 
 def format_within(start: bytes, opened: Opened) -> Document | Log | None:
@@ -72,27 +90,32 @@ def format_within(start: bytes, opened: Opened) -> Document | Log | None:
     return known_format_within(opened()) if is_text else None
 
 
-def _plain(data: bytes, opened: Opened) -> tuple[bytes, Opened]:
+def _plain(text: _Text) -> _Text:
     """A text in UTF-8 without zero bytes, colours, a page's blanks and names, and a blank line behind each."""
     from ingest.formats import quoted
 
-    if quoted.is_encoded(data):
-        data, opened = _changed(quoted.in_utf8, data, opened)
-    if quoted.is_zeroed(data):
-        data, opened = _changed(quoted.unzeroed, data, opened)
-    if quoted.is_coloured(data):
-        data, opened = _changed(quoted.uncoloured, data, opened)
-    if quoted.is_fixed(data):
-        data, opened = _changed(quoted.unfixed, data, opened)
-    if quoted.is_escaped(data):
-        data, opened = _changed(quoted.unescaped, data, opened)
-    if quoted.is_spaced(data):
-        data, opened = _changed(quoted.unspaced, data, opened)
-    return data, opened
+    for is_so, change in (
+        (quoted.is_encoded, quoted.in_utf8),
+        (quoted.is_zeroed, quoted.unzeroed),
+        (quoted.is_coloured, quoted.uncoloured),
+        (quoted.is_fixed, quoted.unfixed),
+        (quoted.is_escaped, quoted.unescaped),
+        (quoted.is_spaced, quoted.unspaced),
+    ):
+        if is_so(text.start):
+            text = text.changed(change)
+    return text
 
 
-def _changed(change: Callable[[Blocks], Blocks], data: bytes, opened: Opened) -> tuple[bytes, Opened]:
-    return b"".join(change(iter([data]))), lambda: _joined(change(opened()))
+def _peeled(text: _Text) -> list[_Text]:
+    """A text, and the same without the prefix of its lines, and of those, as long as there is one."""
+    from ingest.formats import quoted
+
+    texts = [text]
+    while len(texts) < _MOST_MARKS and (mark := quoted.mark_of(text.start) or quoted.mark_of_some(text.start)):
+        text = text.changed(partial(quoted.without, mark))
+        texts.append(text)
+    return texts
 
 
 def _joined(blocks: Blocks) -> Blocks:
