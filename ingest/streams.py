@@ -73,41 +73,50 @@ def parts(
             it must take them all.
         too_long: makes the error for a record that is too long.
     """
-    digest = hashlib.sha256(seed)
-    ahead = digest.copy()  # includes what is held
+    parts_so_far = hashlib.sha256(seed)
+    ahead = parts_so_far.copy()  # these and what is held
     held = bytearray()
-    broken: Exception | None = None
-    for piece, is_full, is_last, broken in _regular(blocks, first_bytes, batch_bytes):
-        hashed = len(held)
-        held += piece
-        if not is_full:
-            ahead.update(piece)  # now, while it is in the cache
+    for piece in _regular(blocks, first_bytes, batch_bytes):
+        hashed_bytes = len(held)
+        held += piece.data
+        if not piece.fills_batch:
+            ahead.update(piece.data)  # now, while it is in the cache
             continue
-        whole = cut(held, is_last and broken is None)
+        whole = cut(held, piece.ends_stream)
         if whole.size_bytes:
             data, held = held, held[whole.size_bytes :]
             del data[whole.size_bytes :]  # in place: copying a batch takes longer than searching it
-            if hashed > len(data):  # a record without an end is longer than the last piece
-                ahead, hashed = digest.copy(), 0
-            ahead.update(memoryview(data)[hashed:])
-            digest = ahead
-            yield Part(digest.hexdigest(), data, whole.found)
-            ahead = digest.copy()
+            if hashed_bytes > len(data):  # a record without an end is longer than the last piece
+                ahead, hashed_bytes = parts_so_far.copy(), 0
+            ahead.update(memoryview(data)[hashed_bytes:])
+            parts_so_far = ahead
+            yield Part(parts_so_far.hexdigest(), data, whole.found)
+            ahead = parts_so_far.copy()
             ahead.update(held)
         else:
-            ahead.update(piece)
+            ahead.update(piece.data)
         if len(held) > held_bytes:
             raise too_long()
-    if broken is not None:
-        raise broken
 
 
-def _regular(
-    blocks: Iterable[bytes], first_bytes: int, batch_bytes: int
-) -> Iterator[tuple[bytes, bool, bool, Exception | None]]:
-    """Blocks cut into pieces; whether each fills a batch, whether it is the last, and the error that ended them.
+@dataclass(frozen=True)
+class _Piece:
+    """Some bytes of a stream.
 
-    The boundaries of a pipe or a decompressor must not decide what a batch is.
+    Attributes:
+        fills_batch: with it a batch is as large as it is to be, or the stream is over.
+        ends_stream: it is the last of a stream that did not break off.
+    """
+
+    data: bytes
+    fills_batch: bool
+    ends_stream: bool = False
+
+
+def _regular(blocks: Iterable[bytes], first_bytes: int, batch_bytes: int) -> Iterator[_Piece]:
+    """Blocks cut into pieces: the boundaries of a pipe or a decompressor must not decide what a batch is.
+
+    An error that ends the blocks is raised after the last piece.
     """
     left = size = first_bytes
     broken: Exception | None = None
@@ -117,13 +126,15 @@ def _regular(
             block = next(stream)
         except StopIteration:
             break
-        except Exception as error:  # passed on, to be raised after the whole records before it
+        except Exception as error:
             broken = error
             break
         while block:
             piece, block = block[:left], block[left:]
             left -= len(piece)
-            yield piece, left == 0, False, None
+            yield _Piece(piece, fills_batch=left == 0)
             if not left:
                 left = size = min(2 * size, batch_bytes)
-    yield b"", True, True, broken
+    yield _Piece(b"", fills_batch=True, ends_stream=broken is None)
+    if broken is not None:
+        raise broken
