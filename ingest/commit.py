@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -50,6 +51,50 @@ class Judged:
     tables: Mapping[Kind, pa.Table]
     refused: pa.Table | None = None
     in_books: bool = False
+
+
+@dataclass(frozen=True)
+class Retaken:
+    """Records that were put aside, and were judged again.
+
+    Attributes:
+        counts: of those that are valid now; what is refused again is not counted.
+        batch_id: the batch in which the lake has them.
+        lines: their lines in the arrival.
+    """
+
+    counts: Counts
+    batch_id: str
+    lines: list[int]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What became of the valid records of one kind.
+
+    Attributes:
+        new: how many are new to the lake; duplicates: the others.
+        leans_on: unfinished batches that hold some of the duplicates.
+    """
+
+    new: int = 0
+    duplicates: int = 0
+    leans_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Contested:
+    """The valid records of one kind that have the key of others, in the lake or in their batch.
+
+    Attributes:
+        not_new: how many of them are not new to the lake.
+        not_stored: lines of those that another record stands before; None: nothing is contested.
+        unfinished: batches of the lake that hold some of the others and are not in the books.
+    """
+
+    not_new: int = 0
+    not_stored: pa.ChunkedArray | None = None
+    unfinished: frozenset[str] = frozenset()
 
 
 class Intake:
@@ -141,13 +186,11 @@ class Intake:
             judged_batch.tables, judged_batch.counts, batch_id=judged_batch.batch_id, source=judged_batch.source
         )
 
-    def retake(self, arrival: Arrival, *, stamped_at: datetime | None = None) -> tuple[Counts, str, list[int]]:
+    def retake(self, arrival: Arrival, *, stamped_at: datetime | None = None) -> Retaken:
         """Judge records that were put aside again, and commit those that are valid now.
 
         Args:
             stamped_at: our clock, if the records carry it, by which they are judged; None: they carry that of senders.
-        Returns:
-            Their counts, the batch that they came in by, and their lines; what is refused again is not counted.
         Raises:
             LakeError: the lake cannot be read or written; the same replay, run again, completes it.
         """
@@ -158,17 +201,17 @@ class Intake:
         # Named by what it takes in, as the next replay of the same batch may take in more. The same bytes without our
         # clock are other records; with it they are the same at any time, so that a killed replay can be completed.
         what = "replay" if stamped_at is None else "replay, stamped"
-        named = hashlib.sha256(f"{what}\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
+        batch_id = hashlib.sha256(f"{what}\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
         if not lines:
-            return Counts(), named, []
-        if self._lake.committed("batch", named):
-            return self._taken_before(named, laid_out, {}), named, lines
+            return Retaken(Counts(), batch_id, [])
+        if self._lake.committed("batch", batch_id):
+            return Retaken(self._taken_before(batch_id, laid_out, {}), batch_id, lines)
         if stamped_at is not None:
-            tables = dict(without_repetitions(self._bench, tables, batch_id=named))
+            tables = dict(without_repetitions(self._bench, tables, batch_id=batch_id))
         counts = self._commit_sound(
-            tables, Counts(read=len(lines)), batch_id=named, source=f"{FROM_QUARANTINE}{arrival.source}"
+            tables, Counts(read=len(lines)), batch_id=batch_id, source=f"{FROM_QUARANTINE}{arrival.source}"
         )
-        return counts, named, lines
+        return Retaken(counts, batch_id, lines)
 
     def _judged(self, arrival: Arrival, *, now: datetime) -> tuple[LaidOut, dict[Kind, pa.Table]]:
         """Judge the plain records, then the others."""
@@ -187,13 +230,9 @@ class Intake:
 
     def _commit_sound(self, tables: Mapping[Kind, pa.Table], counts: Counts, *, batch_id: str, source: str) -> Counts:
         """Store the valid records, and enter the batch in the books."""
-        new = duplicates = 0
-        leans_on: set[str] = set()
-        for kind, rows in tables.items():
-            kind_new, sound, unfinished = self._commit_kind(kind, rows, batch_id)
-            new += kind_new
-            duplicates += sound - kind_new
-            leans_on |= unfinished
+        stored = [self._commit_kind(kind, rows, batch_id) for kind, rows in tables.items()]
+        new, duplicates = sum(one.new for one in stored), sum(one.duplicates for one in stored)
+        leans_on = frozenset[str]().union(*(one.leans_on for one in stored))
         counts = replace(counts, accepted=new, duplicates=duplicates)
         if not self._commit_entry(counts, batch_id=batch_id, source=source, leans_on=leans_on):
             # Another process, which counts them, was first.
@@ -211,42 +250,15 @@ class Intake:
         found = self._bench.rows(filled("clock_of_batch"), batch_id=batch_id)
         return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
 
-    def _commit_kind(self, kind: Kind, rows: pa.Table, batch_id: str) -> tuple[int, int, set[str]]:
-        """Store the new ones of the judged rows of a kind.
-
-        Returns:
-            How many rows are new to the lake, how many are valid, and unfinished batches that hold some of the others.
-        """
-        bench = self._bench
-        is_sound = pc.is_null(rows["reason"])
-        sound: int = pc.sum(is_sound).as_py() or 0
-        if not sound:
-            return 0, 0, set()
-        new, unfinished = sound, set[str]()
-        is_stored = is_sound
-        places = {
-            "lake": f"lake_{kind.value}",
-            "same_key": same_key(kind),
-            "key": ", ".join(map(quoted, key_columns(kind))),
-            "standing": standing(kind),
-        }
-        # Hashes only narrow the search; standings.sql compares the keys themselves, for rows with such a hash.
-        hashes = np.sort(from_numbers(rows["key_hash"].filter(is_sound)))
-        in_lake = self._known.among(bench, kind, hashes, self._lake.files(kind.value))
-        contested = np.concatenate([in_lake, hashes[1:][hashes[1:] == hashes[:-1]]])
-        if len(contested):
-            # Whole rows are compared, so that every column is read for these few only.
-            claims = rows.filter(pc.is_in(rows["key_hash"], value_set=as_numbers(contested).view(pa.uint64())))
-            bench.register("claims", claims)
-            any_in_lake = len(in_lake) > 0
-            bench.lake_view(kind.value, None if any_in_lake else [])  # the table is large, and whole rows are compared
-            bench.run(filled("standings", **places), batch_id=batch_id)
-            new -= bench.rows(filled("standing_count"))[0]["not_new"]
-            not_stored = bench.table(filled("not_stored"))["line"]
-            is_stored = pc.and_not(is_sound, pc.is_in(rows["line"], value_set=not_stored))
-            if any_in_lake:
-                bench.lake_view("batch")
-                unfinished = {row["batch_id"] for row in bench.rows(filled("unfinished"))}
+    def _commit_kind(self, kind: Kind, rows: pa.Table, batch_id: str) -> _Stored:
+        """Store the new ones of the judged rows of a kind."""
+        is_stored = pc.is_null(rows["reason"])
+        hashes = np.sort(from_numbers(rows["key_hash"].filter(is_stored)))
+        if not len(hashes):
+            return _Stored()
+        contested = self._contested(kind, rows, hashes, batch_id)
+        if contested.not_stored is not None:
+            is_stored = pc.and_not(is_stored, pc.is_in(rows["line"], value_set=contested.not_stored))
         stored = rows.select([*(column.name for column in COLUMNS[kind]), "known_at"])
         if len(rows) > pc.sum(is_stored).as_py():
             stored = stored.filter(is_stored)
@@ -254,7 +266,40 @@ class Intake:
             stored = stored.append_column("batch_id", repeated(batch_id, len(stored)))
             if self._lake.append(kind.value, stored, batch_id=batch_id):
                 self._known.bring(kind, batch_id, hashes)
-        return new, sound, unfinished
+        return _Stored(len(hashes) - contested.not_new, contested.not_new, contested.unfinished)
+
+    def _contested(self, kind: Kind, rows: pa.Table, hashes: npt.NDArray[np.int64], batch_id: str) -> _Contested:
+        """Compare the valid rows that have the key of a row in the lake, or of another in the batch.
+
+        Args:
+            hashes: of the keys of all valid rows, sorted.
+        """
+        bench = self._bench
+        # Hashes only narrow the search; standings.sql compares the keys themselves, for rows with such a hash.
+        in_lake = self._known.among(bench, kind, hashes, self._lake.files(kind.value))
+        contested = np.concatenate([in_lake, hashes[1:][hashes[1:] == hashes[:-1]]])
+        if not len(contested):
+            return _Contested()
+        # Whole rows are compared, so that every column is read for these few only.
+        claims = rows.filter(pc.is_in(rows["key_hash"], value_set=as_numbers(contested).view(pa.uint64())))
+        bench.register("claims", claims)
+        any_in_lake = len(in_lake) > 0
+        bench.lake_view(kind.value, None if any_in_lake else [])  # the table is large, and whole rows are compared
+        standings = filled(
+            "standings",
+            lake=f"lake_{kind.value}",
+            same_key=same_key(kind),
+            key=", ".join(map(quoted, key_columns(kind))),
+            standing=standing(kind),
+        )
+        bench.run(standings, batch_id=batch_id)
+        not_new: int = bench.rows(filled("standing_count"))[0]["not_new"]
+        not_stored = bench.table(filled("not_stored"))["line"]
+        unfinished: list[dict[str, str]] = []
+        if any_in_lake:
+            bench.lake_view("batch")
+            unfinished = bench.rows(filled("unfinished"))
+        return _Contested(not_new, not_stored, frozenset(row["batch_id"] for row in unfinished))
 
     def _put_aside(self, arrival: Arrival, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> pa.Table | None:
         """The refused records with their bytes, as rows of the quarantine; None: there are none."""
@@ -284,7 +329,7 @@ class Intake:
             rows = rows.append_column(name, one_of([text], np.zeros(len(rows), np.int32)))
         return rows
 
-    def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> bool:
+    def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: Set[str]) -> bool:
         """Enter a batch in the books; False: it is there already."""
         rows = self._bench.table(
             filled("batch_row"),

@@ -6,7 +6,7 @@ listed nor replayed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePath
@@ -102,17 +102,13 @@ def replay(
             if not len(aside):  # its host has just been forgotten
                 continue
             stay += len(aside)
-            for arrivals, places in _streams(
-                aside["source"][0].as_py(), aside["raw"].to_pylist(), stamped_at=stamped_at
-            ):
-                for arrival in arrivals:
-                    taken, named, lines = intake.retake(arrival, stamped_at=stamped_at)
-                    counts += taken
-                    stay -= len(lines)
-                    if lines:
-                        sources.append(arrival.source)
-                        rows = aside.take([places[line] for line in lines]).select(["batch_id", "line", "raw"])
-                        marks.add(rows.append_column("replayed_by", repeated(named, len(rows))))
+            for arrival, places in _arrivals(aside, stamped_at=stamped_at):
+                taken = intake.retake(arrival, stamped_at=stamped_at)
+                counts += taken.counts
+                stay -= len(taken.lines)
+                if taken.lines:
+                    sources.append(arrival.source)
+                    marks.add(aside.take([places[line] for line in taken.lines]), replayed_by=taken.batch_id)
             if marks.are_many:  # of whole batches: after a kill a replay finds by name what it took in of the same ones
                 marks.write()
                 bench.lake_view("quarantine")
@@ -132,8 +128,10 @@ class _Marks:
     def are_many(self) -> bool:
         return self._records >= _MARKED_RECORDS or self._held_bytes >= _MARKED_BYTES
 
-    def add(self, rows: pa.Table) -> None:
-        """Add some; see ``Lake.mark_replayed``."""
+    def add(self, aside: pa.Table, *, replayed_by: str) -> None:
+        """Add some rows of the quarantine; see ``Lake.mark_replayed``."""
+        rows = aside.select(["batch_id", "line", "raw"])
+        rows = rows.append_column("replayed_by", repeated(replayed_by, len(rows)))
         self._rows.append(rows)
         self._records += len(rows)
         self._held_bytes += rows.nbytes
@@ -153,24 +151,25 @@ def _check_held(lake: Lake, reason: str) -> None:
         raise BadArgument(f"There is no reason {reason!r}. Nothing was taken in. The quarantine holds: {there}.")
 
 
-def _streams(
-    source: str, raws: Sequence[bytes], *, stamped_at: datetime | None
-) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
-    """Records that were put aside, in their original form, and the index in ``raws`` of each line of a stream.
+def _arrivals(aside: pa.Table, *, stamped_at: datetime | None) -> Iterator[tuple[Arrival, Mapping[int, int]]]:
+    """Records that were put aside, in their original form, and the row of ``aside`` that each line is.
 
     A row of CSV was put aside with its header, and only such a record contains a newline; the file's name does not say
     it, as Windows' lists of events end in .csv as well and their crashes are lines. Each row is read by itself: one
     with an open quote stays in the quarantine.
 
     Args:
-        raws: of one batch, whose records all have one form.
+        aside: rows of the quarantine, of one batch, whose records all have one form.
         stamped_at: our clock, to put into records that came over the network; None: they keep that of their senders.
     """
+    source: str = aside["source"][0].as_py()
+    raws: list[bytes] = aside["raw"].to_pylist()
     if stamped_at is not None or b"\n" not in raws[0]:
-        lines = ndjson.batches([b"".join(raw + b"\n" for raw in raws)], source)
         places = {place + 1: place for place in range(len(raws))}
-        yield lines if stamped_at is None else (Stamped.at(stamped_at, one) for one in lines), places
+        for lines in ndjson.batches([b"".join(raw + b"\n" for raw in raws)], source):
+            yield (lines if stamped_at is None else Stamped.at(stamped_at, lines)), places
         return
+    named = tables.named_kind(PurePath(source))
     for header, rows in groupby(enumerate(raws), key=lambda row: _csv_header(row[1])):
         stream, places, line = [header], {}, header.count(b"\n") + 2
         for place, raw in rows:
@@ -180,7 +179,8 @@ def _streams(
             places[line] = place
             stream.append(record)
             line += record.count(b"\n") + 1
-        yield csv_rows.batches([b"\n".join(stream)], source, named=tables.named_kind(PurePath(source))), places
+        for batch in csv_rows.batches([b"\n".join(stream)], source, named=named):
+            yield batch, places
 
 
 def _csv_header(raw: bytes) -> bytes:
