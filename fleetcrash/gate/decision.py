@@ -104,12 +104,13 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
     """
     for incident in found:
         if incident["verdict"] == "update" and incident["update_id"] == update_id:
-            return Accusation(incident["incident_id"], True, incident["summary"])
+            return Accusation(incident["incident_id"], named=True, summary=incident["summary"])
     for incident in found:
         names = [one["update_id"] for one in incident["candidates"]]
         tied = list(compress(names, are_tied([one["probability"] for one in incident["candidates"]])))
         if incident["verdict"] == "cannot_separate" and incident["closed_at"] is None and update_id in tied:
-            return Accusation(incident["incident_id"], False, incident["summary"], alone=len(tied) == 1)
+            is_alone = len(tied) == 1
+            return Accusation(incident["incident_id"], named=False, summary=incident["summary"], alone=is_alone)
     return None
 
 
@@ -142,7 +143,7 @@ def explanation(
             if is_with_few and _is_mostly_on(incident, met):
                 continue
             is_over = incident["calm_since"] is not None
-            told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0, is_over))
+            told.append(Elsewhere(incident["incident_id"], incident["summary"], met=met > 0, over=is_over))
     return next((one for one in reversed(told) if one.met), told[-1] if told else None)
 
 

@@ -157,63 +157,90 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         rings: those that have the update, in the order in which they got it.
     """
     whole = together([ring.evidence for ring in rings]) if rings else None
+    several = whole if len(rings) > 1 else None
     lacking = update.hosts - sum(ring.exposed for ring in rings)
     of_first, of_whole, *of_others = _shares_of_alpha(len(rings), under.settings.false_halt_rate - DETECTOR_RATE)
     answers = tuple(
-        _judge_ring(ring, rings, lacking, whole if len(rings) > 1 else None, share, under)
+        _judge_ring(ring, rings, lacking, several, share, under)
         for ring, share in zip(rings, [of_first, *of_others], strict=False)
     )
-    ratio = inf if whole is None else ratio_bound(whole, alpha=under.alpha / 2)
     bound = max((one.upper_bound for one in answers), default=1.0)
-
-    def answer(decision: Decision, *reasons: str) -> Answer:
-        most = _MOST_REASONS if rings else len(reasons)
-        said = [reason[:1].upper() + reason[1:] for reason in reasons[:most]]
-        said += [f"And {len(reasons) - most} more"] if len(reasons) > most else []
-        return Answer(decision, ". ".join(said) + ".", bound, ratio, answers)
-
+    all_risen = "" if several is None else _risen(rings, several, of_whole, under)
     if under.accused is not None:
-        struck = [one.reasons[0] for one in answers if one.risen]
+        decision = Decision.HALT
+        reasons = [_accused(under.accused), *(one.reasons[0] for one in answers if one.risen)]
         answers = tuple(replace(one, decision=Decision.HALT) for one in answers)
-        what = "suspected, it or no update, in" if under.accused.alone else "tied with others in"
-        what = "named by" if under.accused.named else what
-        return answer(
-            Decision.HALT, f"{what} {under.accused.incident_id}: {under.accused.summary.rstrip('.')}", *struck
-        )
-    if any(one.decision is Decision.HALT for one in answers):
-        return answer(Decision.HALT, *(one.reasons[0] for one in answers if one.decision is Decision.HALT))
-    missing = [*_missing(update, rings, under), *(reason for one in answers for reason in one.reasons)]
-    risen = ""
-    if whole is not None and len(rings) > 1:
-        risen = _risen(rings, whole, of_whole, under)
-        if risen and under.elsewhere is None:
-            return answer(Decision.HALT, risen)
-        missing = [risen, *missing] if risen else missing
+    elif any(one.decision is Decision.HALT for one in answers):
+        decision = Decision.HALT
+        reasons = [one.reasons[0] for one in answers if one.decision is Decision.HALT]
+    elif all_risen and under.elsewhere is None:
+        decision, reasons = Decision.HALT, [all_risen]
+    elif reasons := _holding(update, answers, whole, all_risen, under):
+        decision = Decision.HOLD
+    else:
+        decision = Decision.GO
+        reasons = [f"{counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring"]
+    return Answer(
+        decision=decision,
+        reason=_sentences(reasons, most=_MOST_REASONS if rings else len(reasons)),
+        upper_bound=bound,
+        rate_ratio=inf if whole is None else ratio_bound(whole, alpha=under.alpha / 2),
+        rings=answers,
+    )
+
+
+def _sentences(reasons: Sequence[str], *, most: int) -> str:
+    """The first of some reasons as sentences, and how many more there are."""
+    said = [reason[:1].upper() + reason[1:] for reason in reasons[:most]]
+    said += [f"And {len(reasons) - most} more"] if len(reasons) > most else []
+    return ". ".join(said) + "."
+
+
+def _accused(accused: Accusation) -> str:
+    how = "named by"
+    if not accused.named:
+        how = "suspected, it or no update, in" if accused.alone else "tied with others in"
+    return f"{how} {accused.incident_id}: {accused.summary.rstrip('.')}"
+
+
+def _holding(
+    update: Update, answers: Sequence[RingAnswer], whole: Evidence | None, all_risen: str, under: Circumstances
+) -> list[str]:
+    """Why a rollout that nothing halts may not go on yet; nothing where it may.
+
+    Args:
+        whole: the evidence of all rings; None without any.
+        all_risen: see ``_risen``, of all rings together.
+    """
+    rings = [one.ring for one in answers]
+    found = [all_risen] if all_risen else []
+    found += [*_missing(update, rings, under), *(reason for one in answers for reason in one.reasons)]
     hits_hold = any(one.struck or (one.reasons and one.ring.shared) for one in answers)
-    if not missing and whole is not None and sum(ring.begun for ring in rings) > 1:
+    if not found and whole is not None and sum(ring.begun for ring in rings) > 1:
         slow = slow_fault(whole, under.settings.max_excess, alpha=under.alpha / 2)
         if slow is not None:
-            missing.append(slow_text(slow, whole))
+            found.append(slow_text(slow, whole))
             hits_hold = slow.hits > slow.expected
-    if under.elsewhere is not None and (
-        risen
-        or any(one.risen for one in answers)
-        or (under.elsewhere.met and (hits_hold or _goes_on(rings, under.elsewhere, under)))
-    ):
-        until = ""  # the test keeps its highest value, so that whoever only waits, waits for ever
-        if risen or any(one.risen for one in answers):
-            until = (
-                ". These hits count for good, and waiting does not end this: look at the hosts, then --override halt, "
-                "or go if it was not the update"
-            )
-        said = f"hosts were hit, which {under.elsewhere.incident_id} may explain: {under.elsewhere.summary.rstrip('.')}"
-        if under.elsewhere.over:
-            missing.append(f"{said}; that is over{until}")
-        else:
-            missing.insert(0, said + until)
-    if missing:
-        return answer(Decision.HOLD, *missing)
-    return answer(Decision.GO, f"{counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")
+    elsewhere, has_risen = under.elsewhere, all_risen != "" or any(one.risen for one in answers)
+    if elsewhere is None:
+        return found
+    if not has_risen and not (elsewhere.met and (hits_hold or _goes_on(rings, elsewhere, under))):
+        return found
+    said = _explained(elsewhere, has_risen=has_risen)
+    return [*found, said] if elsewhere.over else [said, *found]
+
+
+def _explained(elsewhere: Elsewhere, *, has_risen: bool) -> str:
+    """A sentence about hits that another incident may explain."""
+    said = f"hosts were hit, which {elsewhere.incident_id} may explain: {elsewhere.summary.rstrip('.')}"
+    if elsewhere.over:
+        said = f"{said}; that is over"
+    if has_risen:  # the test keeps its highest value, so that whoever only waits, waits for ever
+        said = (
+            f"{said}. These hits count for good, and waiting does not end this: look at the hosts, then --override "
+            "halt, or go if it was not the update"
+        )
+    return said
 
 
 def _judge_ring(
@@ -238,7 +265,7 @@ def _judge_ring(
     risen = _risen([ring], ring.evidence, share, under)
     if risen:
         decision = Decision.HALT if under.elsewhere is None else Decision.HOLD
-        return RingAnswer(ring, decision, bound, by_itself, True, True, (risen,))
+        return RingAnswer(ring, decision, bound, by_itself=by_itself, risen=True, struck=True, reasons=(risen,))
     reasons = [*_not_soaked(ring, under), *_stale(ring, under), *(_left(ring, under) if by_itself else ())]
     reasons += _silent(ring, under)
     too_wide = bound >= under.settings.max_excess
@@ -248,7 +275,8 @@ def _judge_ring(
             f"{ring_text(ring.name)}: {_too_wide([ring] if by_itself else rings, evidence, bound, lacking, under)}"
         )
     struck = too_wide and evidence.seen >= under.settings.max_excess
-    return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, struck, tuple(reasons))
+    decision = Decision.HOLD if reasons else Decision.GO
+    return RingAnswer(ring, decision, bound, by_itself=by_itself, risen=False, struck=struck, reasons=tuple(reasons))
 
 
 def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circumstances) -> str:
