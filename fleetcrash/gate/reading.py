@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ _WITNESSES_WITHIN_US = 10 * US_A_MINUTE
 _COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")
 
 Span = tuple[datetime, datetime]
+Rows = list[dict[str, Any]]  # of a query
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,13 @@ def read_rings(
         named: other updates that incidents name, with the end of the incident.
         is_patch: the update restarts its hosts, so that those that go dark are known an hour later.
     """
+    _name_tables(engine, update_id, named)
+    baseline = _learned(engine, disturbed)
+    return _rings(engine, baseline, is_patch=is_patch), baseline
+
+
+def _name_tables(engine: Engine, update_id: str, named: Sequence[tuple[str, datetime]]) -> None:
+    """Have the engine keep the tables that the gate's queries read, each after those that it reads itself."""
     for name in KNOWN:
         engine.keep(name, name)
     for name in _COUNTED:
@@ -151,30 +159,39 @@ def read_rings(
     engine.keep("gate_named", "gate/named_hosts", **others)
     engine.keep("gate_hits", "gate/hit_hosts", update_id=update_id)
     engine.keep("gate_beside", "gate/hits_beside")
+
+
+def _learned(engine: Engine, disturbed: Sequence[Span]) -> Baseline:
     past = {"lag_us": TOLD_AFTER_MINUTES * US_A_MINUTE, "history_us": _HISTORY_DAYS * 1440 * US_A_MINUTE}
     history = {
         **past,
         "disturbed_from_us": [microseconds(since) for since, _ in disturbed],
         "disturbed_until_us": [microseconds(until) for _, until in disturbed],
     }
-    baseline = learn(
+    return learn(
         engine.rows("gate/baseline_time", **history),
         engine.rows("gate/baseline_events", **history),
         engine.rows("gate/crashes_again", **past),
     )
-    hits: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
-    for row in engine.rows("gate/hits_in_order"):
-        hits[row["ring"]].append(row)
-    time: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
-    for row in engine.rows("gate/exposed_time_by_minute"):
-        time[row["ring"]].append(row)
+
+
+def _rings(engine: Engine, baseline: Baseline, *, is_patch: bool) -> list[Ring]:
+    hits, time = engine.rows("gate/hits_in_order"), engine.rows("gate/exposed_time_by_minute")
     told = engine.rows("gate/rings")
     if not told or engine.as_of is None:
-        return [], baseline
+        return []
     end = microseconds(engine.as_of) // US_A_MINUTE
     told_end = end - (_PATCHED_AFTER_MINUTES if is_patch else TOLD_AFTER_MINUTES)
-    grid = _Grid(_lived(list(chain(*time.values())), list(chain(*hits.values())), end), end, told_end)
-    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, grid) for row in told], baseline
+    grid = _Grid(_lived(time, hits, end), end, told_end)
+    time_of, hits_of = _by_ring(time), _by_ring(hits)
+    return [_ring(row, time_of[row["ring"]], hits_of[row["ring"]], baseline, grid) for row in told]
+
+
+def _by_ring(rows: Rows) -> Mapping[str | None, Rows]:
+    found: dict[str | None, Rows] = defaultdict(list)
+    for row in rows:
+        found[row["ring"]].append(row)
+    return found
 
 
 @dataclass(frozen=True)
@@ -197,7 +214,7 @@ class _Grid:
         return int(np.searchsorted(self.minutes, min(minute, self.end)))
 
 
-def _lived(time: Sequence[dict[str, Any]], hits: Sequence[dict[str, Any]], end: int) -> Ints:
+def _lived(time: Rows, hits: Rows, end: int) -> Ints:
     """The minutes before ``end`` in which at least one host was at risk or hit."""
     changes: dict[int, int] = defaultdict(int)
     for row in time:
@@ -210,18 +227,31 @@ def _lived(time: Sequence[dict[str, Any]], hits: Sequence[dict[str, Any]], end: 
     return np.array(sorted(minute for minute in lived if minute < end), dtype=np.int64)
 
 
-def _ring(
-    told: dict[str, Any],
-    time: list[dict[str, Any]],
-    hits: list[dict[str, Any]],
-    baseline: Baseline,
-    grid: _Grid,
-) -> Ring:
-    ring = told["ring"]  # as the inventory has it
-    minutes, told_minutes = len(grid.minutes), grid.place(grid.told_end)
+@dataclass(frozen=True)
+class _Exposed:
+    """The time of a ring's hosts with the update.
+
+    Attributes:
+        host_minutes: at risk. expected: hosts that would have been hit in it without the update.
+        alone: of these, before they had another update as well that is named; early: of those, in the first hour.
+        online, weighted, expected_weighted: ``time``, ``weighted`` and ``expected`` of Evidence.
+    """
+
+    host_minutes: float
+    expected: float
+    alone: float
+    early: float
+    online: Floats
+    weighted: Floats
+    expected_weighted: Floats
+
+
+def _exposed(ring: str | None, time: Rows, baseline: Baseline, grid: _Grid) -> _Exposed:
+    """Add up the changes of ``exposed_time_by_minute.sql``, each of which holds until the end."""
+    minutes = len(grid.minutes)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
-    host_minutes = 0.0
-    expected, expected_alone, expected_early, expected_weighted = 0.0, 0.0, 0.0, np.zeros(OUTCOMES)
+    host_minutes = expected = alone = early = 0.0
+    expected_weighted = np.zeros(OUTCOMES)
     for row in time:
         at = grid.place(row["minute"])
         rates = baseline.rates_of(ring, _kind(row))
@@ -233,19 +263,32 @@ def _ring(
             continue
         online[at, row["age"]] += row["hosts"]
         weighted[at, row["age"]] += row["weighted"]
-        expected_alone += change
-        expected_early += change if row["age"] < EARLY_AGES else 0.0
+        alone += change
+        early += change if row["age"] < EARLY_AGES else 0.0
         expected_weighted += rates * (max(grid.told_end - row["minute"], 0) * row["weighted"])
-    online = online.cumsum(0)[:minutes]
-    struck = _hits([row for row in hits if not row["shared"]], baseline, ring, grid)
+    return _Exposed(
+        host_minutes=host_minutes,
+        expected=expected,
+        alone=alone,
+        early=early,
+        online=online.cumsum(0)[:minutes],
+        weighted=weighted.cumsum(0)[: grid.place(grid.told_end)],
+        expected_weighted=np.maximum(expected_weighted, 0.0),
+    )
+
+
+def _ring(told: dict[str, Any], time: Rows, hits: Rows, baseline: Baseline, grid: _Grid) -> Ring:
+    name = told["ring"]  # as the inventory has it
+    exposed = _exposed(name, time, baseline, grid)
+    alone = _hits([row for row in hits if not row["shared"]], baseline, name, grid)
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
-        name=ring,
+        name=name,
         exposed=told["exposed"],
-        host_hours=host_minutes / 60.0,
+        host_hours=exposed.host_minutes / 60.0,
         crashed=crashed,
         dark=len(hits) - crashed,
-        expected=expected,
+        expected=exposed.expected,
         begun=told["begun"],
         hits_at=tuple(tick_time(row["minute"]) for row in hits),
         soaked_from_us=told["soaked_from_us"],
@@ -260,14 +303,14 @@ def _ring(
         both=told["both_named"],
         still_dark=told["still_dark"],
         evidence=Evidence(
-            time=online,
-            weighted=weighted.cumsum(0)[:told_minutes],
-            expected=np.maximum(expected_weighted, 0.0),
-            hits=struck,
+            time=exposed.online,
+            weighted=exposed.weighted,
+            expected=exposed.expected_weighted,
+            hits=alone,
             heads=told["weighted"],
             # Where hosts beside it are hit as many times as often as usual, so many hits are one more than usual.
-            excess=float((1.0 / struck.beside[struck.age < EARLY_AGES]).sum()) - expected_early,
-            surplus=float((1.0 / struck.beside).sum()) - expected_alone,
+            excess=float((1.0 / alone.beside[alone.age < EARLY_AGES]).sum()) - exposed.early,
+            surplus=float((1.0 / alone.beside).sum()) - exposed.alone,
             exposed=told["telling"],
         ),
     )
@@ -277,7 +320,7 @@ def _kind(row: dict[str, Any]) -> Kind:
     return row["os_type"], row["always_on"], row["since_boot"], row["since_crash"]
 
 
-def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid: _Grid) -> Hits:
+def _hits(rows: Rows, baseline: Baseline, ring: str | None, grid: _Grid) -> Hits:
     return Hits(
         minute=np.array([grid.place(row["minute"]) for row in rows], dtype=np.int64),
         outcome=np.array([row["outcome"] for row in rows], dtype=np.int64),
@@ -289,7 +332,7 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid
     )
 
 
-def _witnesses(rows: Sequence[dict[str, Any]]) -> Mask:
+def _witnesses(rows: Rows) -> Mask:
     """Which hits bear witness: of one place two at most in any ten minutes.
 
     None is a host that a patch restarted, or that was in a loop when it got the update: it would have gone on anyway.
