@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, lake_of, lake_path, whole
+from commands.options import ALERTS, Commands, lake_of, lake_path, whole
 from commands.output import Exit, print_json
-from commands.serving import ALERTS
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
 

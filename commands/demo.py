@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, check_lake_path, positive
+from commands.options import ALERTS, Commands, check_lake_path, positive
 from commands.output import Exit, Progress
+from commands.processes import start_dashboard, start_monitor
 from commands.replaying import Sender, collecting, receiving
-from commands.serving import ALERTS, start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import FROM_QUARANTINE, REPLAYING_COLLECTOR
 from fleetcrash.terminal import readable

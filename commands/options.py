@@ -37,6 +37,12 @@ COMMON: dict[str, dict[str, Any]] = {
     "--lake": {"metavar": "DIR", "help": f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"},
 }
 
+ALERTS: dict[str, Any] = {
+    "metavar": "FILE",
+    "action": "append",
+    "help": "who is told of incidents, in TOML; may be given again (default: alerts.toml in the lake, if it is there)",
+}
+
 
 class Commands:
     """The commands of the front door, to which each file adds its own.

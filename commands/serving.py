@@ -17,8 +17,9 @@ from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, is_loopback, lake_of, lake_path, positive, whole
+from commands.options import ALERTS, Commands, is_loopback, lake_of, lake_path, positive, whole
 from commands.output import Exit
+from commands.processes import start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -26,19 +27,14 @@ if TYPE_CHECKING:
 
     from dashboard.access import SignIn
     from fleetcrash.store import Lake
+    from ingest.collector.limits import Limits
+    from ingest.collector.privacy import Privacy
     from monitor.alerts.config import Config
-    from monitor.children import Children
 
 _LOOK_EVERY_S = 15.0
 _GLANCE_S = 1.0
 
-ALERTS: dict[str, Any] = {
-    "metavar": "FILE",
-    "action": "append",
-    "help": "who is told of incidents, in TOML; may be given again (default: alerts.toml in the lake, if it is there)",
-}
-
-METRICS: dict[str, Any] = {
+_METRICS: dict[str, Any] = {
     "metavar": "PORT",
     "type": int,
     "help": "of this machine, on which the monitor serves metrics to Prometheus (default: none)",
@@ -47,6 +43,12 @@ METRICS: dict[str, Any] = {
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
+    _add_serve(commands)
+    _add_monitor(commands)
+    _add_dashboard(commands)
+
+
+def _add_serve(commands: Commands) -> None:
     one = commands.add(serve, "--lake", example="fleetcrash serve --lake lake --port 8510", serves=True)
     one.add_argument(
         "--host",
@@ -84,18 +86,21 @@ def add_to(commands: Commands) -> None:
     one.add_argument(
         "--replay", action="store_true", help="keep the senders' received_at, and take the newest for the clock"
     )
-
     one.add_argument("--alerts", **ALERTS)
-    one.add_argument("--monitor-metrics", **METRICS)
+    one.add_argument("--monitor-metrics", **_METRICS)
 
+
+def _add_monitor(commands: Commands) -> None:
     one = commands.add(monitor, "--lake", example="fleetcrash monitor --lake lake", serves=True)
     one.add_argument(
         "--interval", type=positive, default=_LOOK_EVERY_S, help=f"seconds between looks (default: {_LOOK_EVERY_S:g})"
     )
     one.add_argument("--alerts", **ALERTS)
-    one.add_argument("--metrics", **METRICS)
+    one.add_argument("--metrics", **_METRICS)
     one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
+
+def _add_dashboard(commands: Commands) -> None:
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
     one.add_argument(
         "--host",
@@ -115,39 +120,20 @@ def add_to(commands: Commands) -> None:
 def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
     from fleetcrash.store import Lake
-    from ingest.collector.limits import Limits
     from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
     from ingest.collector.spool import check_spool
-    from ingest.collector.tokens import Tokens
     from monitor.children import Children, Keeper, check_port
 
     lake = Lake.to_make(lake_path(chosen))
     needs_token = not is_loopback(chosen.host)
-    if needs_token and chosen.replay:
-        raise BadArgument(
-            f"--replay believes every sender, so it listens on 127.0.0.1 only, not on {chosen.host}. "
-            "Nothing was started. Leave out --replay, or --host."
-        )
-    if needs_token and not Tokens(lake.root).listed():
-        raise BadArgument(
-            f"Whoever reaches {chosen.host} could send, for there is no token. Nothing was started. "
-            f"Make one with `fleetcrash token add NAME --lake {quote(str(lake.root))}`, or listen on 127.0.0.1."
-        )
+    if needs_token:
+        _check_others_may_send(chosen, lake)
     tls = _tls(chosen)
     alerts_config(lake, chosen.alerts)  # so that a mistake in it is reported before anything starts
     if chosen.monitor_metrics is not None:
         check_port(chosen.monitor_metrics, option="--monitor-metrics")
-    origins = origins_of(chosen.origin)
-    privacy = None
-    if chosen.privacy is not None:
-        from ingest.collector.privacy import read_privacy
-
-        privacy = read_privacy(Path(chosen.privacy))
-    connections = chosen.connections or Limits.connections
-    limits = Limits(
-        connections=connections, connections_of_one=chosen.connections_per_address or max(connections // 2, 1)
-    )
+    origins, privacy, limits = origins_of(chosen.origin), _privacy(chosen), _limits(chosen)
     spool = None if chosen.spool is None else Path(chosen.spool)
     if spool is not None:
         check_spool(spool)
@@ -180,6 +166,47 @@ def serve(chosen: argparse.Namespace) -> int:
                 print(f"Collector: {url}/v1/records   (Ctrl-C stops)", flush=True)
                 server.run(sockets=[listener])
     return Exit.DONE
+
+
+def _check_others_may_send(chosen: argparse.Namespace, lake: Lake) -> None:
+    """Check what a collector needs that other machines reach.
+
+    Raises:
+        BadArgument: it would believe whoever sends, or let anybody send.
+    """
+    from ingest.collector.tokens import Tokens
+
+    if chosen.replay:
+        raise BadArgument(
+            f"--replay believes every sender, so it listens on 127.0.0.1 only, not on {chosen.host}. "
+            "Nothing was started. Leave out --replay, or --host."
+        )
+    if not Tokens(lake.root).listed():
+        raise BadArgument(
+            f"Whoever reaches {chosen.host} could send, for there is no token. Nothing was started. "
+            f"Make one with `fleetcrash token add NAME --lake {quote(str(lake.root))}`, or listen on 127.0.0.1."
+        )
+
+
+def _privacy(chosen: argparse.Namespace) -> Privacy | None:
+    """What is hashed or left out of records; None: they are kept as they come.
+
+    Raises:
+        BadArgument: the file cannot be read or is not valid.
+    """
+    if chosen.privacy is None:
+        return None
+    from ingest.collector.privacy import read_privacy
+
+    return read_privacy(Path(chosen.privacy))
+
+
+def _limits(chosen: argparse.Namespace) -> Limits:
+    from ingest.collector.limits import Limits
+
+    connections = chosen.connections or Limits.connections
+    of_one = chosen.connections_per_address or max(connections // 2, 1)
+    return Limits(connections=connections, connections_of_one=of_one)
 
 
 def _tls(chosen: argparse.Namespace) -> SSLContext | None:
@@ -233,21 +260,8 @@ def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
     from monitor.children import Children, Keeper, check_port
 
-    sign_in = None
-    if chosen.sign_in is not None:
-        from dashboard.access import read_sign_in
-
-        sign_in = read_sign_in(Path(chosen.sign_in))
-    if chosen.trusted_header is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,64}", chosen.trusted_header):
-        raise BadArgument(
-            f"{chosen.trusted_header!r} is no name of a header; wanted up to 64 letters, digits and hyphens. "
-            "Nothing was started. Name the header in which the proxy says who reads, such as --trusted-header X-User."
-        )
-    if not is_loopback(chosen.host) and sign_in is None and chosen.trusted_header is None:
-        raise BadArgument(
-            f"Whoever reaches {chosen.host} could see the pages, for nobody asks who is there. Nothing was started. "
-            "Say --sign-in FILE, or --trusted-header NAME behind a proxy that asks, or listen on 127.0.0.1."
-        )
+    sign_in = _sign_in(chosen)
+    _check_readers_are_known(chosen, sign_in)
     port = check_port(chosen.port, host=chosen.host)
     lake = lake_of(chosen, create=not chosen.no_monitor)
     with Children() as beside:
@@ -267,36 +281,40 @@ def dashboard(chosen: argparse.Namespace) -> int:
     return Exit.DONE
 
 
+def _sign_in(chosen: argparse.Namespace) -> SignIn | None:
+    """How readers sign in; None: they do not.
+
+    Raises:
+        BadArgument: the file cannot be read or is not valid.
+    """
+    if chosen.sign_in is None:
+        return None
+    from dashboard.access import read_sign_in
+
+    return read_sign_in(Path(chosen.sign_in))
+
+
+def _check_readers_are_known(chosen: argparse.Namespace, sign_in: SignIn | None) -> None:
+    """Check that somebody asks who reads the pages, where other machines reach them.
+
+    Raises:
+        BadArgument: nobody does, or the header that is to say it has no valid name.
+    """
+    if chosen.trusted_header is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,64}", chosen.trusted_header):
+        raise BadArgument(
+            f"{chosen.trusted_header!r} is no name of a header; wanted up to 64 letters, digits and hyphens. "
+            "Nothing was started. Name the header in which the proxy says who reads, such as --trusted-header X-User."
+        )
+    if not is_loopback(chosen.host) and sign_in is None and chosen.trusted_header is None:
+        raise BadArgument(
+            f"Whoever reaches {chosen.host} could see the pages, for nobody asks who is there. Nothing was started. "
+            "Say --sign-in FILE, or --trusted-header NAME behind a proxy that asks, or listen on 127.0.0.1."
+        )
+
+
 def url_of(host: str, port: int, *, scheme: str = "http") -> str:
     """The URL of a server on a host and a port; an IPv6 address is put in brackets."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def start_dashboard(
-    beside: Children,
-    lake: Lake,
-    port: int,
-    *,
-    host: str = "127.0.0.1",
-    address: str | None = None,
-    trusted_header: str | None = None,
-    sign_in: SignIn | None = None,
-) -> None:
-    """Start the pages beside this process.
-
-    Raises:
-        BadArgument: the port is taken, or may not be used.
-    """
-    from dashboard.serve import command, environment
-    from monitor.children import check_port
-
-    check_port(port, host=host)
-    beside.start(
-        "dashboard",
-        command(lake.root, port=port, host=host, address=address, sign_in=sign_in),
-        environment=environment(lake.root, trusted_header=trusted_header, sign_in=sign_in),
-        quiet=True,
-    )
 
 
 def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
@@ -309,31 +327,6 @@ def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
 
     files = files_of(lake.root, alerts)
     return read_config(files) if files else None
-
-
-def start_monitor(
-    beside: Children,
-    lake: Lake,
-    *,
-    interval_s: float,
-    alerts: Sequence[str] | None = None,
-    metrics: int | None = None,
-) -> None:
-    """Start a monitor of the lake beside this process.
-
-    Args:
-        alerts: files that say who is told of incidents; None: the lake's own, if it has one.
-        metrics: port on which it serves its metrics; None: it serves none.
-    """
-    root = Path(__file__).resolve().parents[1]
-    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", str(interval_s)]
-    command += ["--beside", str(os.getpid())]
-    for file in alerts or ():
-        command += ["--alerts", str(file)]
-    if metrics is not None:
-        command += ["--metrics", str(metrics)]
-    beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
 
 
 def _set_with_signals(stop: threading.Event) -> None:

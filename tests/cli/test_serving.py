@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import monitor.children
-from commands import serving
+from commands import processes, serving
 from fleetcrash.store import Lake
 from monitor.children import ChildEnded, Children
 
@@ -53,7 +53,7 @@ def test_the_pages_are_served_on_ipv6(tmp_path):
     except OSError:
         pytest.skip("this machine has no IPv6")
     with Children() as beside:
-        serving.start_dashboard(beside, Lake.create(tmp_path / "lake"), port, host="::1")
+        processes.start_dashboard(beside, Lake.create(tmp_path / "lake"), port, host="::1")
         beside.wait_until_ready(f"{serving.url_of('::1', port)}/_stcore/health")
 
 
