@@ -1,9 +1,9 @@
 """The collector: records over HTTP, acknowledged once they are on disk durably, committed to the lake moments later.
 
-In the order of a record's way: ``server`` listens; ``app`` answers, with ``tokens`` (who may send; ``token_book`` has
-who changed that), ``rates`` (how much) and ``bodies`` (sizes, encodings, slow senders); ``privacy`` hides what must not
-be kept; ``spool`` writes bodies to ``segments``; ``committer`` commits segments to the lake by the loader's rules,
-``joined`` to one batch with the time of arrival in each record; ``keys`` remembers Idempotency-Keys. ``metrics``
-counts.
+In the order of a record's way: ``server`` listens; ``app`` answers; ``reception`` takes a body, with ``permission``
+(who may send, by ``tokens`` and ``rates``; ``token_book`` has who changed tokens) and ``bodies`` (sizes, encodings,
+slow senders); one of the ``doors`` reads it; ``privacy`` hides what must not be kept; ``spool`` writes bodies to
+``segments``; ``committer`` commits segments to the lake by the loader's rules, ``joined`` to one batch with the time of
+arrival in each record; ``keys`` remembers Idempotency-Keys. ``metrics`` counts.
 The reasons are in docs/adr/20261125-collector.md.
 """

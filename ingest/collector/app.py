@@ -120,13 +120,13 @@ class _Desk:
         """Report health: to anybody whether all is well, to permitted readers also what is wrong."""
         trouble = self._trouble
         document: dict[str, Any] = {"status": "ok" if trouble is None else "degraded"}
-        if self._reception.may_read(token_of(request)):
+        if self._reception.permission.may_read(token_of(request)):
             document |= {"trouble": trouble, "backlog_bytes": self._parts.spool.backlog_bytes}
         return self._answered(request, JSONResponse(document))
 
     async def metrics(self, request: Request) -> Response:
         """Report the metrics."""
-        self._reception.check_reader(token_of(request))
+        self._reception.permission.check_reader(token_of(request))
         text = self._parts.metrics.text(
             backlog_bytes=self._parts.spool.backlog_bytes,
             held_bytes=self._reception.room.held_bytes,

@@ -1,4 +1,4 @@
-"""Reception of a body at any door: check the sender and limits, unpack, read, spool; once per key."""
+"""Reception of a body at any door: within limits, from a sender who may; unpacked, read and spooled, once per key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from fleetcrash.errors import LakeError
 from fleetcrash.store.dumps import Dump, Dumps
 from ingest.collector import bodies
 from ingest.collector.addresses import sender_of
@@ -28,12 +27,13 @@ from ingest.collector.headers import content_type_of, encoding_of, key_of, lengt
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
+from ingest.collector.permission import Permission
 from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
 from ingest.collector.refusal import WHOLE_PARTS, Refusal, amid, disk_full, unavailable, unfit
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
-from ingest.collector.tokens import Scope, Token, Tokens
+from ingest.collector.tokens import Token, Tokens
 from ingest.formats.crashes import Unfit
 from ingest.inflating import Inflater, Unzstd
 
@@ -46,7 +46,6 @@ _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip packs zeros to a thousandth
-_ANYBODY = Token("", "", "")  # if no token is needed
 _T = TypeVar("_T")
 
 
@@ -71,14 +70,17 @@ class Reception:
 
     Args:
         needs_token: nobody may send without a token, even if none is configured.
+    Attributes:
+        permission: who may send, and who may read the state.
+        room: the memory for bodies.
     """
 
     def __init__(self, parts: Parts, *, needs_token: bool) -> None:
         self._parts = parts
-        self._needs_token = needs_token
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self._reading = asyncio.Semaphore(1)  # for large bodies, as reading a document takes many times its size
         self.room = bodies.Room(parts.limits)
+        self.permission = Permission(parts.tokens, parts.rates, needs_token=needs_token)
 
     async def take(self, request: Request, door: BodyDoor) -> tuple[Answer, Reading]:
         """Take a body; returns once it is on disk durably.
@@ -95,14 +97,14 @@ class Reception:
 
     async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> tuple[Answer, Reading]:
         limits, token = self._parts.limits, token_of(request)
-        is_unnamed = token is None and door.token_in is not None and self.wants_token
+        is_unnamed = token is None and door.token_in is not None and self.permission.wants_token
         if is_unnamed:
             limits = replace(limits, body_bytes=limits.unnamed_bytes)
-        sender = None if is_unnamed else self._sender(token)
+        sender = None if is_unnamed else self.permission.sender(token)
         encoding, key, content_type = encoding_of(request, door), key_of(request), content_type_of(request, door)
-        told = length_of(request)
-        bodies.check_bytes(told, limits)
-        self._parts.spool.check_room(told)
+        told_bytes = length_of(request)
+        bodies.check_bytes(told_bytes, limits)
+        self._parts.spool.check_room(told_bytes)
         with self.room.enter(sender_of(request.client)) as held:
             body = await bodies.received(chunks, limits, held)
             began = time.perf_counter()
@@ -110,31 +112,32 @@ class Reception:
                 is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
                 body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
             if sender is None:
-                sender = self._sender(None if door.token_in is None else door.token_in(body))
-            came_at = datetime.fromtimestamp(self._parts.clock.now_us() / 1e6, tz=UTC)
-            asked = Asked(content_type, came_at, self._parts.limits)
-            reading = await self._read(door, body, asked)
-            if self._parts.privacy is not None:
-                held.more(2 * len(reading.lines))
-                reading = await self._redacted(self._parts.privacy, reading)
+                sender = self.permission.sender(None if door.token_in is None else door.token_in(body))
+            reading = await self._read(door, body, content_type, held)
+            kept_bytes = len(reading.lines) + sum(len(dump.data) for dump in reading.dumps)
             if reading.lines is not body:
-                held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
-            batch_id, hashed, digest = uuid.uuid4().hex, None, None
-            if key is not None:
-                hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
-                hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
-                digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
-                batch_id = hashed[:32]
-            size_bytes = len(reading.lines) + sum(len(dump.data) for dump in reading.dumps)
-            if size_bytes > told:  # else the disk was checked already, which takes time
-                self._parts.spool.check_room(size_bytes)
-            # Known from now on, not from its arrival: a body that arrived later may be in the lake already.
-            received_us = self._parts.clock.now_us()
-            description = Description(batch_id, source_of(request), received_us, reading.read, hashed, digest)
+                held.more(kept_bytes)
+            if kept_bytes > told_bytes:  # else the disk was checked already, which takes time
+                self._parts.spool.check_room(kept_bytes)
+            description = await self._described(request, sender, key, body, reading)
             answer = await self._paid(sender, Body(description, reading.lines), reading.dumps)
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
         return answer, reading
+
+    async def _described(
+        self, request: Request, sender: Token, key: str | None, body: bytearray, reading: Reading
+    ) -> Description:
+        batch_id, hashed, digest = uuid.uuid4().hex, None, None
+        if key is not None:
+            hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
+            hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
+            digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
+            batch_id = hashed[:32]
+        # Known from now on, not from its arrival: a body that arrived later may be in the lake already.
+        return Description(
+            batch_id, source_of(request), self._parts.clock.now_us(), reading.read, key=hashed, digest=digest
+        )
 
     async def flow(self, request: Request, door: StreamDoor) -> None:
         """Take a body of any length, a part at a time; returns once all is on disk durably.
@@ -151,7 +154,7 @@ class Reception:
 
     async def _flowed(self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes]) -> None:
         token = token_of(request)
-        self._sender(token)
+        self.permission.sender(token)
         encoding, _ = encoding_of(request, door), content_type_of(request, door)
         length_of(request)
         self._parts.spool.check_room(0)
@@ -198,7 +201,7 @@ class Reception:
         self._parts.metrics.not_read(door.path, not_read)
         if records.read:
             # Above its rate a stream goes on and the next one waits: started again, it would fail at the same place.
-            sender = self._known(token)
+            sender = self.permission.holder(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
             privacy, lines = self._parts.privacy, records.lines
             if privacy is not None:
@@ -208,9 +211,20 @@ class Reception:
             await self._spooled(Body(description, lines))
             self._parts.metrics.acknowledged(records.read, len(lines), time.perf_counter() - began)
 
-    async def _read(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
+    async def _read(self, door: BodyDoor, body: bytearray, content_type: str, held: bodies.Held) -> Reading:
+        """The records of a body, without what must not be kept."""
+        came_at = datetime.fromtimestamp(self._parts.clock.now_us() / 1e6, tz=UTC)
+        reading = await self._understood(door, body, Asked(content_type, came_at, self._parts.limits))
+        privacy = self._parts.privacy
+        if privacy is None:
+            return reading
+        held.more(2 * len(reading.lines))
+        lines = await _beside(len(reading.lines) < _SMALL_REDACTED_BYTES, privacy.lines, reading.lines)
+        return replace(reading, lines=lines, dumps=privacy.dumps(reading.dumps))
+
+    async def _understood(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
         try:
-            return await self._understood(door, body, asked)
+            return await self._parsed(door, body, asked)
         except Refusal:
             raise
         except Unfit as error:
@@ -223,11 +237,7 @@ class Reception:
             said = "A fault of ours. Nothing of this request was acknowledged."
             raise Refusal(500, "internal", said) from None
 
-    async def _redacted(self, privacy: Privacy, reading: Reading) -> Reading:
-        lines = await _beside(len(reading.lines) < _SMALL_REDACTED_BYTES, privacy.lines, reading.lines)
-        return replace(reading, lines=lines, dumps=privacy.dumps(reading.dumps))
-
-    async def _understood(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
+    async def _parsed(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
         if not door.is_parsed:
             return await _beside(len(body) < _LARGE_BYTES, door.read, body, asked)
         if len(body) < _LARGE_DOCUMENT_BYTES:
@@ -243,66 +253,14 @@ class Reception:
                 raise disk_full() from error
             raise unavailable("dumps_unwritable", "cannot write to its disk") from error
 
-    @property
-    def wants_token(self) -> bool:
-        """Whether a token is needed for everything."""
-        return self._needs_token or self._parts.tokens.configured
-
     def is_shut(self, token: str | None) -> bool:
         """Whether nothing of a holder of this token is taken for now, as far as can be told before it comes."""
         try:
-            self._sender(token)
+            self.permission.sender(token)
             self._parts.spool.check_room(_PART_BYTES)
         except Refusal as refusal:
             return refusal.is_for_now
         return False
-
-    def may_read(self, token: str | None) -> bool:
-        """Whether a holder of this token may see the state; False if tokens cannot be read."""
-        try:
-            self.check_reader(token)
-        except Refusal:
-            return False
-        return True
-
-    def check_reader(self, token: str | None) -> None:
-        """Check that a holder of this token may see the state; on loopback everybody may.
-
-        Raises:
-            Refusal: the collector can be reached by others, and the token does not allow it.
-        """
-        if self._needs_token:
-            self._known(token, Scope.READ)
-
-    def _sender(self, token: str | None) -> Token:
-        """The sender.
-
-        Raises:
-            Refusal: it may not send, or is above its rate.
-        """
-        found = self._known(token)
-        self._parts.rates.check(found.name, found.rate)
-        return found
-
-    def _known(self, token: str | None, scope: Scope = Scope.SEND) -> Token:
-        """The token of a secret; that of nobody if none is needed.
-
-        Raises:
-            Refusal: one is needed, and this one does not allow the request.
-        """
-        if not self.wants_token:
-            return _ANYBODY
-        try:
-            found = self._parts.tokens.find(token, now=datetime.now(UTC))
-        except LakeError as error:
-            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
-        if found is None:
-            wanted = "Wanted: a header Authorization: Bearer TOKEN, with a valid token."
-            raise Refusal(401, "unauthorized", wanted, {"WWW-Authenticate": "Bearer"})
-        if not found.scope.allows(scope):
-            said = f"This token is of scope {found.scope}; wanted {scope}. Nothing of this request was kept."
-            raise Refusal(403, "forbidden", said)
-        return found
 
     async def _paid(self, sender: Token, body: Body, dumps: Sequence[Dump]) -> Answer:
         """Take a body within its sender's rate.
