@@ -42,6 +42,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - FIRST) // timedelta(microseconds=1)
 
 
+def instant_at(microseconds: int) -> datetime:
+    """The instant so many microseconds since 1970."""
+    return FIRST + timedelta(microseconds=microseconds)
+
+
 def tick_time(tick: int) -> datetime:
     """The instant of a tick, a whole minute counted from 1970."""
     return datetime.fromtimestamp(tick * 60, tz=UTC)

@@ -15,7 +15,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from fleetcrash.records import COLUMNS, FROM_QUARANTINE, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
+from fleetcrash.times import instant_at
 from ingest.arrival import Arrival, Given, LaidOut, as_numbers, counted_from, from_numbers, one_of, repeated
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
@@ -248,7 +249,7 @@ class Intake:
             return self._now
         self._bench.lake_view("quarantine")
         found = self._bench.rows(filled("clock_of_batch"), batch_id=batch_id)
-        return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
+        return instant_at(found[0]["known_us"]) if found else self._now
 
     def _commit_kind(self, kind: Kind, rows: pa.Table, batch_id: str) -> _Stored:
         """Store the new ones of the judged rows of a kind."""

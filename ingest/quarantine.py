@@ -7,7 +7,7 @@ listed nor replayed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from pathlib import PurePath
 from time import perf_counter
@@ -20,7 +20,7 @@ from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.workbench import Workbench
 from fleetcrash.terminal import readable
-from fleetcrash.times import time_text
+from fleetcrash.times import instant_at, time_text
 from ingest import csv_rows, ndjson, tables
 from ingest.arrival import Arrival, repeated
 from ingest.commit import Intake
@@ -97,7 +97,7 @@ def replay(
             stamped_at = None
             if batch["is_stamped"]:
                 # The machine's clock may have been set back since; that of the door never goes back.
-                stamped_at = max(now, datetime.fromtimestamp(batch["put_aside_us"] / 1e6, tz=UTC))
+                stamped_at = max(now, instant_at(batch["put_aside_us"]))
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
             if not len(aside):  # its host has just been forgotten
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
+from fleetcrash.times import microseconds
 from ingest.arrival import Given, LaidOut, as_numbers, counted_from
 from ingest.ndjson import Lines
 from ingest.rules import filled, judged, key_columns, quoted
@@ -40,8 +41,7 @@ class Stamped:
     @classmethod
     def at(cls, instant: datetime, lines: Lines) -> Stamped:
         """Lines that all arrived at one time (aware)."""
-        received_us = (instant - datetime.fromtimestamp(0, tz=UTC)) // timedelta(microseconds=1)
-        return cls(lines, np.full(len(lines.ends), received_us, np.int64))
+        return cls(lines, np.full(len(lines.ends), microseconds(instant), np.int64))
 
     @property
     def batch_id(self) -> str:

@@ -17,23 +17,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fleetcrash.errors import BadArgument, UnreadableSource
+from fleetcrash.records import OWN_TIME, Kind
+from fleetcrash.times import microseconds
 
-# When a record is known that does not say when it was received: the contract's list, kind by kind. A host row
-# that says neither was known from the start.
-KNOWN_BY = {
-    "host": "seen_at",
-    "update": "released_at",
-    "install": "applied_at",
-    "heartbeat": "at",
-    "session": "online_from",
-    "crash": "occurred_at",
-}
+# In the order in which the records of one step come. One that does not say when it was received was known at its own
+# time, as the contract has it; a host row without either, from the start.
+KINDS = (Kind.HOST, Kind.UPDATE, Kind.INSTALL, Kind.HEARTBEAT, Kind.SESSION, Kind.CRASH)
 
 # That a session ended is known so long after it did: an end is an absence, and an absence takes time to
 # notice.
 END_KNOWN_AFTER = timedelta(minutes=10)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _FROM_THE_START = np.iinfo(np.int64).min
 _Known = NDArray[np.int64]  # microseconds since 1970
@@ -132,12 +126,12 @@ def replay(
 def _microseconds(moment: datetime, name: str) -> int:
     if moment.tzinfo is None:
         raise BadArgument(f"{name} is {moment.isoformat()}, without an offset; wanted one such as +00:00.")
-    return (moment - _EPOCH) // _US
+    return microseconds(moment)
 
 
 def _read(folder: Path) -> dict[str, _Recording]:
     recordings = {}
-    for kind, own_time in KNOWN_BY.items():
+    for kind in KINDS:
         paths = sorted(folder.glob(f"{kind}*.parquet"))
         if not paths:
             continue
@@ -145,7 +139,7 @@ def _read(folder: Path) -> dict[str, _Recording]:
             table = pa.concat_tables([pq.read_table(path) for path in paths], promote_options="default")
         except (OSError, pa.ArrowInvalid) as error:
             raise UnreadableSource(f"{folder}: {kind} records cannot be read: {error}") from error
-        recordings[kind] = _in_order(kind, table, own_time)
+        recordings[kind.value] = _in_order(kind, table)
     if not recordings:
         raise UnreadableSource(
             f"{folder} holds no Parquet file of records; wanted names such as crash.parquet. "
@@ -154,13 +148,13 @@ def _read(folder: Path) -> dict[str, _Recording]:
     return recordings
 
 
-def _in_order(kind: str, table: pa.Table, own_time: str) -> _Recording:
+def _in_order(kind: Kind, table: pa.Table) -> _Recording:
     never = np.iinfo(np.int64).max
-    own = _times(table, own_time, _FROM_THE_START)
+    own = _times(table, OWN_TIME[kind], _FROM_THE_START)
     known = _times(table, "received_at", never)
     known = np.where(known == never, own, known)
     closed_at = np.full(len(known), never, dtype=np.int64)
-    if kind == "session":
+    if kind is Kind.SESSION:
         until = _times(table, "online_until", never)
         ended = np.flatnonzero(until < never)
         end_known = np.maximum(known[ended], until[ended] + END_KNOWN_AFTER // _US)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import compress
 from math import isfinite
 from typing import Any
@@ -19,7 +19,7 @@ from fleetcrash.gate.settings import Settings
 from fleetcrash.store.asking import judged_instant, unknown_update
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
-from fleetcrash.times import time_text
+from fleetcrash.times import instant_at, time_text
 
 JSON = dict[str, Any]
 
@@ -128,7 +128,7 @@ def explanation(
             on hosts with the update explains nothing: it consists of these very hits. Where installs are reported late
             the detector says *no update* about them.
     """
-    since = min((datetime.fromtimestamp(ring.soaked_from_us / 1e6, tz=UTC) for ring in rings), default=instant)
+    since = min((instant_at(ring.soaked_from_us) for ring in rings), default=instant)
     hits = [at for ring in rings for at in ring.hits_at]
     most_have_both = 2 * sum(ring.both for ring in rings) > sum(ring.exposed for ring in rings)
     is_with_few = _FEW_OF_FLEET * sum(ring.exposed for ring in rings) <= hosts

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -30,6 +30,7 @@ from fleetcrash.store.queries import query_text
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.snapshot import Snapshots, TableFiles
 from fleetcrash.store.views import Views
+from fleetcrash.times import instant_at
 
 _Found = TypeVar("_Found")
 
@@ -155,7 +156,7 @@ class Engine:
     def newest_known(self) -> datetime | None:
         """The newest time at which a record of the lake became known; None without records."""
         found = self.rows("newest_known")[0]["newest_us"]
-        return None if found is None else datetime.fromtimestamp(found / 1e6, tz=UTC)
+        return None if found is None else instant_at(found)
 
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer of one query file as an Arrow table."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR
 from fleetcrash.store import Lake
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.workbench import Workbench
+from fleetcrash.times import instant_at
 from ingest.arrival import Arrival
 from ingest.collector import segments
 from ingest.collector.clock import Clock
@@ -171,7 +172,7 @@ class Committer:
         source = REPLAYING_COLLECTOR if self._replay else COLLECTOR
         parts = [(f"{body.description.door}, batch {body.description.batch_id}", body.lines) for body in bodies]
         joined = Joined.of(parts, batch_id=batch_id, source=source)
-        received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
+        received_at = instant_at(bodies[-1].description.received_us)
         arrived_us = np.repeat([body.description.received_us for body in bodies], joined.counts)
         arrival: Arrival = joined if self._replay else Stamped(joined.lines, arrived_us)
         now = self._replayed(arrival, received_at) if self._replay else received_at

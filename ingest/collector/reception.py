@@ -11,12 +11,12 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from fleetcrash.store.dumps import Dump, Dumps
+from fleetcrash.times import instant_at
 from ingest.collector import bodies
 from ingest.collector.addresses import sender_of
 from ingest.collector.clock import Clock
@@ -213,7 +213,7 @@ class Reception:
 
     async def _read(self, door: BodyDoor, body: bytearray, content_type: str, held: bodies.Held) -> Reading:
         """The records of a body, without what must not be kept."""
-        came_at = datetime.fromtimestamp(self._parts.clock.now_us() / 1e6, tz=UTC)
+        came_at = instant_at(self._parts.clock.now_us())
         reading = await self._understood(door, body, Asked(content_type, came_at, self._parts.limits))
         privacy = self._parts.privacy
         if privacy is None:

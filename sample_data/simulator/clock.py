@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fleetcrash.times import microseconds
 
 Moments = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -26,8 +28,6 @@ DAY = 24 * HOUR
 
 # Later than any moment, and far enough from the edge of int64 that adding a delay to it cannot wrap round.
 NEVER = 1 << 60
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ class Clock:
 
     def epoch_us(self, moments: Moments) -> Moments:
         """Moments in ms since start as microseconds since 1970, the unit of every record."""
-        start_us = (self.start - _EPOCH) // timedelta(microseconds=1)
-        return np.asarray(start_us + moments * 1_000, dtype=np.int64)
+        return np.asarray(microseconds(self.start) + moments * 1_000, dtype=np.int64)
 
 
 def chance(seed: int, concern: str) -> np.random.Generator:
