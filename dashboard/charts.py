@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import TIME_TICKS, Parts, base_layout, decades, label, plotly_time, zone_note
+from dashboard.figures import Buckets, Parts, base_layout, decades, label, plotly_time, zone_note
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
@@ -68,9 +68,7 @@ def rate_chart(
     *,
     group: str,
     markers: Sequence[Marker],
-    since: datetime,
-    until: datetime,
-    bucket_s: int,
+    buckets: Buckets,
     log: bool,
     counts: bool = False,
     covered: pd.Series | None = None,
@@ -92,30 +90,30 @@ def rate_chart(
     """
     colours = palette(dark=dark)
     measured = "crashes" if counts else "rate"
-    grid = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
     values = frame.assign(drawn=frame[measured].astype(float) * (1.0 if counts else 1000.0))
     floor = _floor(values["drawn"]) if log else 0.0
+    starts = buckets.starts
+    ends = starts + buckets.width
+    x = [buckets.middle(each) for each in starts]
+    open_from = len(starts) if settled is None else int((ends <= settled.crashes).sum())
+    bars = None if silent is None or silent.empty else silent
     parts = Parts()
-    # A point is drawn in the middle of its bucket: at the start, a rise would seem to precede its release.
-    x = [plotly_time(each) for each in grid + timedelta(seconds=bucket_s) / 2]
-    ends = grid + timedelta(seconds=bucket_s)
-    open_from = len(grid) if settled is None else int((ends <= settled.crashes).sum())
-    if silent is not None and len(silent):
-        parts.traces.append(_bars(silent, bucket_s, colours))
+    if bars is not None:
+        parts.traces.append(_bars(bars, buckets, colours))
     named = {each.name for each in markers if each.role == "culprit"}
     for name, style in line_styles(frame, group, named=named, dark=dark).items():
-        line = values[values[group] == name].set_index("bucket_start").reindex(grid)
+        line = values[values[group] == name].set_index("bucket_start").reindex(starts)
         parts.traces += _lines(x, line, style, floor, open_from, counts=counts)
-    if settled is not None and (unsettled := grid[ends > settled.all_of_it]).size:
-        _veil(parts, unsettled[0].to_pydatetime(), until, colours)
-    held = set(frame["bucket_start"] if covered is None else covered)
-    _mark_no_data(parts, held, grid, bucket_s, until, colours)
-    above_px = mark_releases(parts, markers, since, until, colours, plot_px=_HEIGHT_PX - _TOP_PX - _FOOT_PX)
+    if settled is not None and (unsettled := starts[ends > settled.all_of_it]).size:
+        _veil(parts, unsettled[0].to_pydatetime(), buckets.until, colours)
+    _mark_no_data(parts, set(frame["bucket_start"] if covered is None else covered), buckets, colours)
+    plot_px = _HEIGHT_PX - _TOP_PX - _FOOT_PX
+    above_px = mark_releases(parts, markers, buckets.since, buckets.until, colours, plot_px=plot_px)
     parts.annotations.append(zone_note(colours))
     top = float(values["drawn"].max()) if len(values) and values["drawn"].notna().any() else 0.0
-    title = f"crashes per {bucket_words(bucket_s)}" if counts else "crashes per 1,000 host-hours"
-    if silent is not None and len(silent):
-        top = max(top, 1000.0 * float(silent["rate"].max()))
+    title = f"crashes per {buckets.words}" if counts else "crashes per 1,000 host-hours"
+    if bars is not None:
+        top = max(top, 1000.0 * float(bars["rate"].max()))
         title = "crashes, servers dark, per 1,000 h"
     return parts.figure(
         {
@@ -124,17 +122,7 @@ def rate_chart(
             "margin": {"l": 58, "r": 16, "t": _TOP_PX + above_px, "b": _FOOT_PX},
             "showlegend": False,
             "uirevision": "kept",
-            "xaxis": {
-                "range": [plotly_time(since), plotly_time(until)],
-                "tickformat": TIME_TICKS,
-                "tickangle": 0,
-                "ticks": "outside",
-                "tickcolor": colours.muted,
-                "linecolor": colours.muted,
-                "showline": True,
-                "gridcolor": colours.grid,
-                "hoverformat": "%d %b %H:%M UTC",
-            },
+            "xaxis": buckets.axis(colours),
             "yaxis": {
                 **_rate_axis(top, floor, log=log),
                 "domain": [0, 0.8],
@@ -169,14 +157,13 @@ def _lines(
     return [{**whole, "y": [*whole["y"][:open_from], *[None] * (len(x) - open_from)]}, faint]
 
 
-def _bars(silent: pd.DataFrame, bucket_s: int, colours: Palette) -> dict[str, Any]:
+def _bars(silent: pd.DataFrame, buckets: Buckets, colours: Palette) -> dict[str, Any]:
     """Servers that went dark: bars, as a bucket without any has none, on whatever axis."""
-    middles = silent["bucket_start"] + timedelta(seconds=bucket_s) / 2
     return {
         "type": "bar",
-        "x": [plotly_time(each) for each in middles],
+        "x": [buckets.middle(each) for each in silent["bucket_start"]],
         "y": (1000.0 * silent["rate"]).tolist(),
-        "width": bucket_s * 1000,
+        "width": buckets.width_s * 1000,
         "name": SERVERS_DARK,
         "marker": {"color": colours.suspect, "opacity": 0.5, "line": {"width": 0}},
         "customdata": [
@@ -234,17 +221,16 @@ def _line(x: Sequence[str], line: pd.DataFrame, style: LineStyle, floor: float, 
     }
 
 
-def _mark_no_data(
-    parts: Parts,
-    held: Set[datetime],
-    grid: pd.DatetimeIndex,
-    bucket_s: int,
-    until: datetime,
-    colours: Palette,
-) -> None:
+def _mark_no_data(parts: Parts, held: Set[datetime], buckets: Buckets, colours: Palette) -> None:
+    """Shade buckets without data, adjacent ones together, with words where they fit.
+
+    Args:
+        held: starts of the others.
+    """
     stretches: list[list[datetime]] = []
-    for start in (each for each in grid if each not in held):
-        begun, ended = start.to_pydatetime(), min(start.to_pydatetime() + timedelta(seconds=bucket_s), until)
+    for start in (each for each in buckets.starts if each not in held):
+        begun = start.to_pydatetime()
+        ended = min(begun + buckets.width, buckets.until)
         if stretches and stretches[-1][1] == begun:
             stretches[-1][1] = ended
         else:
@@ -265,7 +251,7 @@ def _mark_no_data(
                 "layer": "below",
             }
         )
-        if (ended - begun).total_seconds() * 12 >= (until - grid[0].to_pydatetime()).total_seconds():
+        if (ended - begun) * 12 >= buckets.until - buckets.since:
             parts.annotations.append(
                 {
                     "x": plotly_time(begun + (ended - begun) / 2),
@@ -284,13 +270,6 @@ def _ordered(names: pd.Series, group: str) -> list[str]:
     if group == "os_type":
         return sorted(known, key=lambda name: (OS_ORDER.index(name) if name in OS_ORDER else len(OS_ORDER), name))
     return known
-
-
-def bucket_words(bucket_s: int) -> str:
-    """The width of a bucket in words."""
-    if bucket_s < 3600:
-        return f"{bucket_s // 60} min"
-    return f"{bucket_s // 3600} h" if bucket_s < 86400 else f"{bucket_s // 86400} d"
 
 
 def _floor(values: pd.Series) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.theme import Palette
@@ -16,6 +17,59 @@ from dashboard.wording import plain
 TIME_TICKS = "%H:%M\n%d %b"  # of a time axis: the day below the time, as in the text around it
 
 _FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", sans-serif'
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The time axis of a figure: buckets of one width.
+
+    Attributes:
+        since, until: half-open; the last bucket may reach beyond.
+    """
+
+    since: datetime
+    until: datetime
+    width_s: int
+
+    @property
+    def width(self) -> timedelta:
+        """Of one of them."""
+        return timedelta(seconds=self.width_s)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The parameters of the queries that count by bucket."""
+        return {"since": self.since, "until": self.until, "bucket_s": self.width_s}
+
+    @property
+    def starts(self) -> pd.DatetimeIndex:
+        """The start of each."""
+        return pd.date_range(self.since, self.until, freq=f"{self.width_s}s", inclusive="left")
+
+    @property
+    def words(self) -> str:
+        """The width in words."""
+        if self.width_s < 3600:
+            return f"{self.width_s // 60} min"
+        return f"{self.width_s // 3600} h" if self.width_s < 86400 else f"{self.width_s // 86400} d"
+
+    def middle(self, start: datetime) -> str:
+        """The place of a bucket's point: at its start, a rise would seem to precede the release that it follows."""
+        return plotly_time(start + self.width / 2)
+
+    def axis(self, colours: Palette) -> dict[str, Any]:
+        """The axis."""
+        return {
+            "range": [plotly_time(self.since), plotly_time(self.until)],
+            "tickformat": TIME_TICKS,
+            "tickangle": 0,
+            "ticks": "outside",
+            "tickcolor": colours.muted,
+            "linecolor": colours.muted,
+            "showline": True,
+            "gridcolor": colours.grid,
+            "hoverformat": "%d %b %H:%M UTC",
+        }
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # Plotly tells no types

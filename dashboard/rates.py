@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from dashboard.figures import Buckets
+
 # A bucket with fewer crashes is no peak to scale an axis for: one crash of a small fleet is many times the baseline.
 _LEAST_CRASHES = 5
 
@@ -64,20 +66,17 @@ def peaks(lines: pd.DataFrame, rates: Rates) -> bool:
     return bool(peak > LOG_ABOVE * (rates.baseline or 0.0))  # of none at all it is not a number
 
 
-def with_silence(
-    lines: pd.DataFrame, group: str, since: datetime, until: datetime, bucket_s: int, begun: datetime
-) -> pd.DataFrame:
+def with_silence(lines: pd.DataFrame, group: str, buckets: Buckets, begun: datetime) -> pd.DataFrame:
     """The lines for a lake with only crashes: zero where no crash was reported, from the first one ever reported.
 
     Before that there is no data, as nobody may have listened. (With presence, a bucket without a row has no data.)
 
     Args:
-        lines: rows by ``bucket_start`` and ``group``, at least one. since, until: the window, half-open.
+        lines: rows by ``bucket_start`` and ``group``, at least one.
         begun: time of the first crash of all.
     """
-    buckets = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
-    buckets = buckets[buckets + timedelta(seconds=bucket_s) > begun]
-    whole = pd.MultiIndex.from_product([buckets, sorted(set(lines[group]))], names=["bucket_start", group])
+    starts = buckets.starts[buckets.starts + buckets.width > begun]
+    whole = pd.MultiIndex.from_product([starts, sorted(set(lines[group]))], names=["bucket_start", group])
     known = lines.set_index(["bucket_start", group])
     filled: pd.DataFrame = known.reindex(whole.union(known.index)).reset_index()
     return filled.fillna({"crashes": 0, "host_hours": 0.0})

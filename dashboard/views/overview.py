@@ -131,9 +131,9 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -
     disturbed = [
         (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until) for each in incidents if each.alarm_at
     ]
-    calm_buckets = calm(curve.fleet, curve.bucket_s, until=selection.until, disturbed=disturbed)
+    calm_buckets = calm(curve.fleet, curve.buckets.width_s, until=selection.until, disturbed=disturbed)
     since = _history_since(selection, snapshot)
-    if not is_enough(calm_buckets, curve.bucket_s) and since < selection.since:
+    if not is_enough(calm_buckets, curve.buckets.width_s) and since < selection.since:
         calm_buckets = calm(feed.earlier(selection, since), 3600, until=selection.until, disturbed=disturbed)
     return measure(curve.fleet, calm_buckets, feed.frame("crash_rate_lately", selection).iloc[0])
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import links
-from dashboard.charts import SERVERS_DARK, Settled, bucket_words, line_styles, rate_chart
+from dashboard.charts import SERVERS_DARK, Settled, line_styles, rate_chart
 from dashboard.data import Feed
 from dashboard.export import export
+from dashboard.figures import Buckets
 from dashboard.filters import View
 from dashboard.frame import chart_is_drawn
 from dashboard.markup import legend, notice, text
@@ -70,7 +70,7 @@ class Curve:
     lines: pd.DataFrame
     group: str
     question: str
-    bucket_s: int
+    buckets: Buckets
     left_out: int
     dark: pd.DataFrame
     settled: Settled | None
@@ -94,44 +94,43 @@ def ask_curve(
     group, question = _QUESTIONS[drawing.lines]
     by = group if group != "update_id" else "os_type"
     gone = int(servers_dark(feed, selection, snapshot, selection.bucket_s(0), by)["servers_dark"].sum())
-    bucketed: dict[str, Any] = {
-        "since": selection.since,
-        "until": selection.until,
-        "bucket_s": selection.bucket_s(max(crashes, gone)),
-    }
-    fleet = feed.curve("crash_rate_by_minute_os", selection, bucketed["bucket_s"])
+    buckets = Buckets(selection.since, selection.until, selection.bucket_s(max(crashes, gone)))
+    fleet = feed.curve("crash_rate_by_minute_os", selection, buckets.width_s)
     if group == "update_id":
         wanted = list(selection.filters.updates) or _telling(feed.frame("crash_rate_by_update", selection), named)
-        lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
+        lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **buckets.asked)
         known = len(wanted)
     else:
-        lines = feed.curve(question, selection, bucketed["bucket_s"])
+        lines = feed.curve(question, selection, buckets.width_s)
         known = lines[group].nunique()
         if known > _MOST_LINES:
             versions = feed.frame("crash_rate_by_agent_version", selection)
             most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
             lines = lines[lines[group].isin(most)]
-    dark = servers_dark(feed, selection, snapshot, bucketed["bucket_s"], by)
+    dark = servers_dark(feed, selection, snapshot, buckets.width_s, by)
     settled = settled_until(feed, selection, snapshot)
-    return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES), dark, settled)
+    return Curve(fleet, lines, group, question, buckets, max(0, known - _MOST_LINES), dark, settled)
 
 
 def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
     """Offer the rows of the curve as a file; only for it are the hosts that crashed counted."""
-    asked: dict[str, Any] = {"since": selection.since, "until": selection.until, "bucket_s": curve.bucket_s}
-
+    asked = curve.buckets.asked
     questions, parameters = [curve.question], asked
     if curve.group != "update_id":  # only few updates have lines, and hosts are counted with them
         questions, parameters = [*questions, "hosts_crashed_by_minute"], {**asked, "by": curve.group}
     if curve.group != "update_id" and len(curve.dark):
         questions.append(DARK_QUESTION)
-        parameters = asked_of_dark(selection, curve.bucket_s, curve.group)
+        parameters = asked_of_dark(selection, curve.buckets.width_s, curve.group)
 
     def with_hosts() -> pd.DataFrame:
         if curve.group == "update_id":
             return curve.lines
         hosts = feed.frame(
-            "hosts_crashed_by_minute", selection, since=selection.since, bucket_s=curve.bucket_s, by=curve.group
+            "hosts_crashed_by_minute",
+            selection,
+            since=selection.since,
+            bucket_s=curve.buckets.width_s,
+            by=curve.group,
         ).rename(columns={"line": curve.group})
         joined = curve.lines.merge(hosts, how="left", on=["bucket_start", curve.group])
         joined = joined.fillna({"hosts_crashed": 0}).astype({"hosts_crashed": "int64"})
@@ -156,8 +155,8 @@ def draw_curve(
     if snapshot.only_crashes:
         begun = snapshot.fleet["oldest_at"]
         lines = feed.kept(
-            ("silence", selection, curve.group, curve.bucket_s),
-            lambda: with_silence(curve.lines, curve.group, selection.since, selection.until, curve.bucket_s, begun),
+            ("silence", selection, curve.group, curve.buckets.width_s),
+            lambda: with_silence(curve.lines, curve.group, curve.buckets, begun),
         )
         covered = lines["bucket_start"]
     silent = dark_rates(curve.dark, curve.fleet)
@@ -175,14 +174,12 @@ def draw_curve(
     noted = escape(said) + _pointer(drawing, selection, snapshot)
     st.html(f'<div class="fc fc-over-chart"><span class="fc-note">{noted}</span><span>{legend(shown)}</span></div>')
     figure = feed.kept(
-        ("curve", selection, curve.group, curve.bucket_s, log, dark),
+        ("curve", selection, curve.group, curve.buckets.width_s, log, dark),
         lambda: rate_chart(
             lines,
             group=curve.group,
             markers=markers(snapshot),
-            since=selection.since,
-            until=selection.until,
-            bucket_s=curve.bucket_s,
+            buckets=curve.buckets,
             log=log,
             counts=counts,
             covered=covered,
@@ -207,7 +204,7 @@ def draw_curve(
     )
     chart_is_drawn()
     for point in picked["selection"]["points"][:1]:
-        st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.bucket_s))
+        st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.buckets.width))
 
 
 def _pointer(drawing: Drawing, selection: Selection, snapshot: Snapshot) -> str:
@@ -232,10 +229,10 @@ def _why_none(view: View, selection: Selection, snapshot: Snapshot, curve: Curve
     return f"Nobody reported a crash: {where}. Who was online is not known: {NOT_TOLD}."
 
 
-def _opening(middle: datetime, bucket_s: int) -> str:
+def _opening(middle: datetime, width: timedelta) -> str:
     """A link to the crashes of the point that was clicked."""
-    since = middle - timedelta(seconds=bucket_s / 2)
-    until = since + timedelta(seconds=bucket_s)
+    since = middle - width / 2
+    until = since + width
     # Streamlit accepts no seconds here, and buckets are whole minutes.
     window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}", "to": f"{until:%Y-%m-%dT%H:%M}"}
     words = f"Crash clusters from {clock(since).removesuffix(' UTC')} to {clock(until, beside=since)} →"
@@ -267,8 +264,7 @@ def markers(snapshot: Snapshot) -> list[Marker]:
 def _remarks(
     view: View, drawing: Drawing, selection: Selection, snapshot: Snapshot, curve: Curve, *, log: bool, counts: bool
 ) -> list[str]:
-    every = bucket_words(curve.bucket_s)
-    said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {every}."]
+    said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {curve.buckets.words}."]
     if drawing.scale == "auto":
         said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
     said.append("Click a point for its crashes.")

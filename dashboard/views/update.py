@@ -11,9 +11,9 @@ import streamlit as st
 
 from dashboard import links, tables
 from dashboard.banner import plain_headline
-from dashboard.charts import bucket_words
 from dashboard.data import Feed
 from dashboard.export import export
+from dashboard.figures import Buckets
 from dashboard.filters import View
 from dashboard.incident_charts import states_chart
 from dashboard.incidents import STATES, Incident
@@ -185,17 +185,13 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
     update_id = row["update_id"]
     rates = feed.frame("crash_rate_by_update", selection)
     crashes_of = int(rates.loc[rates["update_id"] == update_id, "crashes"].sum())
-    window: dict[str, Any] = {
-        "since": selection.since,
-        "until": selection.until,
-        "bucket_s": selection.bucket_s(max(crashes_of, 100)),
-    }
-    installs = feed.frame("hosts_exposed_by_minute", selection, update_id=update_id, **window)
-    crashes = feed.frame("crash_rate_by_minute_update", selection, shown=[update_id], **window)
+    buckets = Buckets(selection.since, selection.until, selection.bucket_s(max(crashes_of, 100)))
+    installs = feed.frame("hosts_exposed_by_minute", selection, update_id=update_id, **buckets.asked)
+    crashes = feed.frame("crash_rate_by_minute_update", selection, shown=[update_id], **buckets.asked)
     only = f", only {view.narrowed}" if view.narrowed else ""
     said = (
         f"Hosts online with it, cumulated, and crashes while exposed: {view.window_words(selection)}{only}, "
-        f"one bar every {bucket_words(window['bucket_s'])}, times in UTC."
+        f"one bar every {buckets.words}, times in UTC."
     )
     st.html(f'<div class="fc"><h3>Spread and crashes</h3><p class="fc-note">{escape(said)}</p></div>')
     if installs.empty:
@@ -203,15 +199,15 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
         return
     dark = is_dark()
     figure = feed.kept(
-        ("update", update_id, selection, window["bucket_s"], named, dark),
+        ("update", update_id, selection, buckets.width_s, named, dark),
         lambda: update_chart(
             installs,
             crashes,
+            buckets=buckets,
             released_at=None if pd.isna(row["released_at"]) else row["released_at"].to_pydatetime(),
             reverted_at=None if pd.isna(row["reverted_at"]) else row["reverted_at"].to_pydatetime(),
             named=named,
             dark=dark,
-            **window,
         ),
     )
     st.plotly_chart(
@@ -227,7 +223,7 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
         spread(installs, crashes),
         question=("hosts_exposed_by_minute", "crash_rate_by_minute_update"),
         selection=selection,
-        parameters={"update_id": update_id, "shown": [update_id], **window},
+        parameters={"update_id": update_id, "shown": [update_id], **buckets.asked},
     )
 
 

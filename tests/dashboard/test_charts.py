@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.charts import line_styles, rate_chart
-from dashboard.figures import label
+from dashboard.figures import Buckets, label
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import Interval
 from dashboard.releases import Marker
@@ -37,7 +37,7 @@ def _chart(frame: pd.DataFrame, **changed):
 
 
 def _drawn(frame: pd.DataFrame, **changed):
-    asked = {"group": "os_type", "markers": [], "since": SINCE, "until": UNTIL, "bucket_s": 600, "log": False}
+    asked = {"group": "os_type", "markers": [], "buckets": Buckets(SINCE, UNTIL, 600), "log": False}
     return rate_chart(frame, **{**asked, **changed})
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.charts import SERVERS_DARK, Settled, rate_chart
+from dashboard.figures import Buckets
 from dashboard.rates import Rates
 from dashboard.silence import dark_rates, flattens
 from fleetcrash.store import Lake
@@ -36,7 +37,7 @@ def buckets(**columns: list[float]) -> pd.DataFrame:
 
 def chart(settled: datetime | None = None, **changed) -> go.Figure:
     lines = buckets(crashes=[0, 1, 2, 1, 0, 0], host_hours=[10.0] * 6, rate=[0.0, 0.1, 0.2, 0.1, 0.0, 0.0])
-    asked = {"group": "os_type", "markers": [], "since": SINCE, "until": UNTIL, "bucket_s": 600, "log": False}
+    asked = {"group": "os_type", "markers": [], "buckets": Buckets(SINCE, UNTIL, 600), "log": False}
     ends = None if settled is None else Settled(settled, settled - timedelta(minutes=10))
     figure = rate_chart(lines.assign(os_type="linux"), settled=ends, **{**asked, **changed})
     return go.Figure(figure.to_dict())  # which checks each part

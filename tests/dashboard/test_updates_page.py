@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from dashboard.export import csv_bytes
+from dashboard.figures import Buckets
 from dashboard.selection import Filters
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import Ratio, listed, ratio, with_installs
@@ -224,9 +225,7 @@ def test_the_culprit_is_drawn_in_its_own_colour():
         update_chart,
         installs,
         crashes,
-        since=START,
-        until=NOW,
-        bucket_s=600,
+        buckets=Buckets(START, NOW, 600),
         released_at=RELEASED,
         reverted_at=RELEASED + timedelta(minutes=30),
     )
