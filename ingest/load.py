@@ -72,30 +72,21 @@ def load(
     if make and found.sources:
         lake.make()
     problems = list(found.problems)
-    sizes = [source.size_bytes for source in found.sources]
-    total = None if None in sizes else sum(size for size in sizes if size is not None)
-    counts, before, hints = Counts(), 0, _Hints(hosts, found.unread)
+    counts, hints, meter = Counts(), _Hints(hosts, found.unread), _Meter(found.sources, progress)
     with _Pipeline(lake, now=now) as pipeline:
-        for place, source in enumerate(found.sources):
-            begun: list[int] = []
+        for source in found.sources:
             counts_before = counts
             try:
                 for arrival in source.batches():
                     counts += pipeline.take(arrival)
-                    begun.append(arrival.size_bytes)
-                    within = sum(begun[:-_INTAKES])  # all others may be under way
-                    if progress is not None and within:
-                        at = before + min(within, source.size_bytes or within)
-                        progress(Progress(source.names[0], place, len(found.sources), at, total, counts.read))
+                    meter.begun(source, arrival, read=counts.read)
             except Unreadable as error:
                 problems += error.problems
             except UnreadableSource as error:
                 problems.append(str(error))
             counts += pipeline.end()
             hints.add(source, counts_before, counts)
-            before += source.size_bytes or sum(begun)
-            if progress is not None:
-                progress(Progress(source.names[0], place + 1, len(found.sources), before, total, counts.read))
+            meter.ended(source, read=counts.read)
     names = [name for source in found.sources for name in source.names]
     report = LoadReport.of(
         counts, names, seconds=perf_counter() - started, left_out=found.left_out, advice=hints.advice(counts)
@@ -154,6 +145,42 @@ def aware(now: datetime) -> datetime:
             f"The time {now.isoformat()} has no offset. Nothing was changed. Pass an aware time, such as UTC."
         )
     return now
+
+
+class _Meter:
+    """Tells how far a load of some sources is.
+
+    Args:
+        progress: is told; None: nobody is.
+    """
+
+    def __init__(self, sources: Sequence[Source], progress: Callable[[Progress], None] | None) -> None:
+        sizes = [source.size_bytes for source in sources]
+        self._total_bytes = None if None in sizes else sum(size for size in sizes if size is not None)
+        self._sources = len(sources)
+        self._progress = progress
+        self._ended = 0
+        self._ended_bytes = 0
+        self._begun_bytes: list[int] = []  # of each batch of the source under way
+
+    def begun(self, source: Source, arrival: Arrival, *, read: int) -> None:
+        """A batch has begun."""
+        self._begun_bytes.append(arrival.size_bytes)
+        within = sum(self._begun_bytes[:-_INTAKES])  # all others may be under way
+        if within:
+            self._tell(source, self._ended_bytes + min(within, source.size_bytes or within), read)
+
+    def ended(self, source: Source, *, read: int) -> None:
+        """All batches of a source are committed."""
+        self._ended += 1
+        self._ended_bytes += source.size_bytes or sum(self._begun_bytes)
+        self._begun_bytes = []
+        self._tell(source, self._ended_bytes, read)
+
+    def _tell(self, source: Source, done_bytes: int, read: int) -> None:
+        if self._progress is not None:
+            told = Progress(source.names[0], self._ended, self._sources, done_bytes, self._total_bytes, read)
+            self._progress(told)
 
 
 class _Hints:
