@@ -4,7 +4,7 @@ Everything here is invented but the public facts that a scenario names. A simula
 module each, so that what comes later sees the fleet as the earlier left it:
 
 - ``scenario`` reads the TOML: the days, the updates that matter, the faults (``mix``: the fleet and its
-  habits);
+  habits); ``setting`` is what is settled of it before anything happens;
 - ``fleet`` draws hosts; ``life`` their sessions; ``rollout`` what is installed on them, and when;
 - ``rivals`` says when and where something happens that is no update's doing; ``outage`` and ``wave`` let it happen;
 - ``crashes`` is the floor of ordinary crashes (``catalogue``: what a crash looks like);
@@ -19,33 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from fleetcrash.errors import BadArgument
 from sample_data.simulator import write
-from sample_data.simulator.catalogue import Catalogue, make_catalogue
-from sample_data.simulator.clock import DAY, NEVER, Clock, chance
+from sample_data.simulator.clock import NEVER, chance
 from sample_data.simulator.crashes import crash_in_the_background
 from sample_data.simulator.fault import Case, World, strike
-from sample_data.simulator.fleet import Fleet, make_fleet
 from sample_data.simulator.life import live
 from sample_data.simulator.outage import fall_out
 from sample_data.simulator.rate import change_rate
 from sample_data.simulator.report import acknowledge_installs, report_crashes
-from sample_data.simulator.rivals import Rivals, settle_rivals
-from sample_data.simulator.rollout import (
-    Update,
-    first_channel_versions,
-    make_updates,
-    roll_out,
-    settle,
-    settle_removals,
-    take_back,
-)
-from sample_data.simulator.scenario import Scenario, read_scenario, scenario_names
+from sample_data.simulator.rollout import roll_out, settle, settle_removals, take_back
+from sample_data.simulator.scenario import read_scenario, scenario_names
+from sample_data.simulator.setting import Setting, make_setting
 from sample_data.simulator.wave import sweep
 
 __all__ = ["Summary", "scenario_names", "simulate"]
@@ -123,39 +113,21 @@ def simulate(
     _check("hosts", hosts, 1, MOST_HOSTS)
     _check("days", days, 1, MOST_DAYS)
 
-    first = datetime.combine(plan.judged_day, time(), tzinfo=UTC) - timedelta(days=days - 1)
-    clock = Clock(first, (days - 1) * DAY, days * DAY)
-    mix = plan.mix
-    fleet = make_fleet(mix, hosts, seed)
+    setting = make_setting(plan, hosts=hosts, days=days, seed=seed)
     progress(1, _STEPS)
-    updates = make_updates(plan, clock, seed)
-    rivals = settle_rivals(plan, fleet, updates, clock, seed)
-    catalogue = make_catalogue([*(fault.look for fault in plan.faults), *(wave.look for wave in plan.waves)])
-    world = _course(plan, fleet, updates, rivals, catalogue, clock, seed)
+    world = _course(setting)
     progress(2, _STEPS)
-
-    reports = report_crashes(
-        world,
-        fleet,
-        updates,
-        catalogue,
-        mix.reports,
-        rivals,
-        first_channel_versions(mix.background_updates, updates),
-        clock,
-        seed,
-    )
-    installs = acknowledge_installs(world, fleet, updates, mix.reports, rivals, clock, seed)
+    reports, installs = report_crashes(world, setting), acknowledge_installs(world, setting)
     progress(3, _STEPS)
     tables = {
-        "host": write.host_table(fleet),
-        "update": write.update_table(updates, clock),
-        "install": write.install_table(installs, updates, fleet, clock),
-        "session": write.session_table(world.sessions, fleet, clock),
-        "crash": write.crash_table(reports, catalogue, fleet, clock),
+        "host": write.host_table(setting.fleet),
+        "update": write.update_table(setting),
+        "install": write.install_table(installs, setting),
+        "session": write.session_table(world.sessions, setting),
+        "crash": write.crash_table(reports, setting),
     }
     progress(4, _STEPS)
-    answer = write.truth(plan, updates, rivals, world.struck, clock, hosts, seed)
+    answer = write.truth(setting, world.struck)
     folder = Path(out)
     write.write_records(folder, tables, answer)
     progress(5, _STEPS)
@@ -165,8 +137,8 @@ def simulate(
         seed=seed,
         hosts=hosts,
         records={kind: table.num_rows for kind, table in tables.items()},
-        start=clock.start,
-        end=clock.at(clock.end),
+        start=setting.clock.start,
+        end=setting.clock.at(setting.clock.end),
         guilty=answer["guilty"],
         struck=len(answer["fault_times"]),
     )
@@ -177,23 +149,14 @@ def _check(name: str, value: int, low: int, high: int) -> None:
         raise BadArgument(f"{name} is {value}; wanted {low} to {high}. Nothing was written.")
 
 
-def _course(
-    plan: Scenario,
-    fleet: Fleet,
-    updates: tuple[Update, ...],
-    rivals: Rivals,
-    catalogue: Catalogue,
-    clock: Clock,
-    seed: int,
-) -> World:
+def _course(setting: Setting) -> World:
     """What happens, whoever hears of it: ordinary life, then each fault on what the earlier ones left."""
-    background = plan.mix.background_crashes
-    sessions = live(fleet, plan.mix.life, clock, seed)
-    fallen, sessions = fall_out(fleet, sessions, rivals.outages, catalogue, background.zipf, seed)
+    plan, fleet, updates, seed = setting.plan, setting.fleet, setting.updates, setting.seed
+    sessions = live(fleet, plan.mix.life, setting.clock, seed)
+    fallen, sessions = fall_out(setting, sessions)
     applied, sessions = roll_out(updates, fleet, sessions, seed)
-    own = catalogue.own + len(plan.faults)
-    swept, sessions = sweep(fleet, sessions, rivals.waves, catalogue, own, background.zipf, clock, seed)
-    crashes, sessions = crash_in_the_background(fleet, sessions, background, catalogue, seed)
+    swept, sessions = sweep(setting, sessions)
+    crashes, sessions = crash_in_the_background(setting, sessions)
     world = World(
         sessions=sessions,
         crashes=(fallen + swept + crashes).that_fit(sessions),
@@ -201,24 +164,19 @@ def _course(
         removed=take_back(updates, fleet, seed),
         struck=np.full((len(plan.faults), fleet.size), NEVER, dtype=np.int64),
     )
-    world = _settled(world, updates, seed)
-    rows = {update.name: row for row, update in enumerate(updates) if update.name}
+    world = _settled(world, setting)
     for number, fault in enumerate(plan.faults):
-        if fault.update not in rows:
+        if fault.update not in setting.rows:
             continue  # released before the first day
-        case = Case(number, fault, catalogue.own + number, rows, updates, fleet, clock)
         rng = chance(seed, f"fault of {fault.update}")
-        if fault.effect == "rate":
-            world = change_rate(world, case, background, catalogue, rng)
-        else:
-            world = strike(world, case, rng)
-        world = _settled(world, updates, seed)
+        happen = change_rate if fault.effect == "rate" else strike
+        world = _settled(happen(world, Case(number, fault, setting), rng), setting)
     return world
 
 
-def _settled(world: World, updates: tuple[Update, ...], seed: int) -> World:
+def _settled(world: World, setting: Setting) -> World:
     """The same with installs and removals that fit the sessions."""
-    applied = settle(world.applied, updates, world.sessions, seed)
-    return replace(
-        world, applied=applied, removed=settle_removals(world.removed, applied, updates, world.sessions, seed)
-    )
+    updates, sessions, seed = setting.updates, world.sessions, setting.seed
+    applied = settle(world.applied, updates, sessions, seed)
+    removed = settle_removals(world.removed, applied, updates, sessions, seed)
+    return replace(world, applied=applied, removed=removed)

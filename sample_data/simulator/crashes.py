@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sample_data.simulator.catalogue import Catalogue, choose_clusters
+from sample_data.simulator.catalogue import choose_clusters
 from sample_data.simulator.clock import (
     DAY,
     MINUTE,
@@ -21,9 +21,9 @@ from sample_data.simulator.clock import (
     uniform_ms,
 )
 from sample_data.simulator.fault_plan import DOMAINS
-from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.mix import BackgroundCrashes
 from sample_data.simulator.sessions import Sessions
+from sample_data.simulator.setting import Setting
 
 _USER = DOMAINS.index("user")
 _HANG = DOMAINS.index("hang")
@@ -80,39 +80,38 @@ class Crashes:
         return self.where(ends | sessions.online(self.host, self.at))
 
 
-def usual_rates(fleet: Fleet, settings: BackgroundCrashes) -> Numbers:
+def usual_rates(setting: Setting) -> Numbers:
     """How often each host crashes, per ms online long after a boot."""
-    base = np.array([settings.per_host_day.get(name, 0.0) for name in fleet.os_type]) / DAY
-    return np.asarray(base * fleet.hazard, dtype=np.float64)
+    per_host_day = setting.plan.mix.background_crashes.per_host_day
+    base = np.array([per_host_day.get(name, 0.0) for name in setting.fleet.os_type]) / DAY
+    return np.asarray(base * setting.fleet.hazard, dtype=np.float64)
 
 
-def crash_in_the_background(
-    fleet: Fleet, sessions: Sessions, settings: BackgroundCrashes, catalogue: Catalogue, seed: int
-) -> tuple[Crashes, Sessions]:
+def crash_in_the_background(setting: Setting, sessions: Sessions) -> tuple[Crashes, Sessions]:
     """Let hosts crash at their usual rate from the first day on.
 
     Returns:
         the crashes, and the sessions that they cut.
     """
-    rng = chance(seed, "background crashes")
-    usual = choose_clusters(catalogue, fleet.os_type, fleet.model, settings.zipf, chance(seed, "noisy hosts"))
+    fleet, catalogue, zipf = setting.fleet, setting.catalogue, setting.plan.mix.background_crashes.zipf
+    rng = chance(setting.seed, "background crashes")
+    usual = choose_clusters(catalogue, fleet.os_type, fleet.model, zipf, chance(setting.seed, "noisy hosts"))
 
     def choose(host: Indices) -> Indices:
         # A noisy host has one thing wrong with it; the others crash in whatever way comes.
-        cluster = choose_clusters(catalogue, fleet.os_type[host], fleet.model[host], settings.zipf, rng)
+        cluster = choose_clusters(catalogue, fleet.os_type[host], fleet.model[host], zipf, rng)
         return np.where(fleet.noisy[host], usual[host], cluster)
 
     always = (np.zeros(fleet.size, dtype=np.int64), np.full(fleet.size, NEVER))
-    return crash_at_rates(sessions, usual_rates(fleet, settings), always, choose, settings, catalogue, rng)
+    return crash_at_rates(setting, sessions, usual_rates(setting), always, choose, rng)
 
 
 def crash_at_rates(
+    setting: Setting,
     sessions: Sessions,
     rate: Numbers,
     span: tuple[Moments, Moments],
     choose: Callable[[Indices], Indices],
-    settings: BackgroundCrashes,
-    catalogue: Catalogue,
     rng: np.random.Generator,
 ) -> tuple[Crashes, Sessions]:
     """Let each host crash at a rate of its own, higher just after a boot or a wake.
@@ -124,7 +123,7 @@ def crash_at_rates(
     Returns:
         the crashes, and the sessions that they cut.
     """
-    domains = catalogue.domains()
+    settings, domains = setting.plan.mix.background_crashes, setting.catalogue.domains()
     since, until = span
     found = [Crashes.none()]
     at = _first_crash(sessions, rate, since, settings, rng)

@@ -7,7 +7,6 @@ leaves nothing, because the next crash overwrites its dump.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +17,6 @@ from sample_data.simulator.clock import (
     MINUTE,
     NEVER,
     SECOND,
-    Clock,
     Flags,
     Indices,
     Moments,
@@ -28,9 +26,9 @@ from sample_data.simulator.clock import (
 from sample_data.simulator.condition import WITH_UPDATE, selected
 from sample_data.simulator.crashes import Crashes
 from sample_data.simulator.fault_plan import Fault, Loop
-from sample_data.simulator.fleet import Fleet
-from sample_data.simulator.rollout import Update, newer_releases, values_at
+from sample_data.simulator.rollout import newer_releases, values_at
 from sample_data.simulator.sessions import Sessions, joined
+from sample_data.simulator.setting import Setting
 
 # Boots of one host between its first crash and its repair; the last ones lie days later.
 _BOOTS = 48
@@ -72,31 +70,30 @@ class Case:
 
     Attributes:
         number: of the fault in its scenario.
-        cluster: what its crashes look like, a number in the catalogue.
-        rows: each listed update's row, by its name in the scenario.
     """
 
     number: int
     fault: Fault
-    cluster: int
-    rows: dict[str, int]
-    updates: Sequence[Update]
-    fleet: Fleet
-    clock: Clock
+    setting: Setting
+
+    @property
+    def cluster(self) -> int:
+        """What its crashes look like, a number in the catalogue."""
+        return self.setting.catalogue.own + self.number
 
     @property
     def guilty(self) -> int:
         """The guilty update's row."""
-        return self.rows[self.fault.update]
+        return self.setting.rows[self.fault.update]
 
     @property
     def fix(self) -> int | None:
         """The row of the update that ends it, if one does."""
-        return self.rows.get(self.fault.fixed_by)
+        return self.setting.rows.get(self.fault.fixed_by)
 
     def saved(self, world: World, hosts: Indices) -> Moments:
         """When hosts are rid of the guilty update: by a newer release or a removal; NEVER where they are not."""
-        replaced = world.applied[newer_releases(self.updates, self.guilty)][:, hosts].min(axis=0, initial=NEVER)
+        replaced = world.applied[newer_releases(self.setting.updates, self.guilty)][:, hosts].min(axis=0, initial=NEVER)
         return np.asarray(np.minimum(replaced, world.removed[self.guilty, hosts]), dtype=np.int64)
 
 
@@ -108,7 +105,7 @@ def strike(world: World, case: Case, rng: np.random.Generator) -> World:
     hosts, since = hosts[chosen], since[chosen]
     for _ in range(_TIMES):
         onset = _onset(world.sessions, fault, hosts, since, rng)
-        hit = (onset < NEVER) & (onset < case.saved(world, hosts)) & (onset < case.clock.end)
+        hit = (onset < NEVER) & (onset < case.saved(world, hosts)) & (onset < case.setting.clock.end)
         hosts, onset = hosts[hit], onset[hit]
         if fault.look.domain == "user" and fault.effect == "crash":
             # A program fell, not the host: nothing else changes.
@@ -127,14 +124,14 @@ def strike(world: World, case: Case, rng: np.random.Generator) -> World:
 
 def exposed(world: World, case: Case) -> tuple[Indices, Moments]:
     """The hosts that have the update and satisfy the condition, and since when both hold."""
-    condition, updates = case.fault.condition, case.updates
+    condition, updates, rows = case.fault.condition, case.setting.updates, case.setting.rows
     since = world.applied[case.guilty].copy()
     other = condition.get(WITH_UPDATE)
     if other is not None:
-        needed = world.applied[case.rows[other]] if other in case.rows else np.full_like(since, NEVER)
+        needed = world.applied[rows[other]] if other in rows else np.full_like(since, NEVER)
         since = np.maximum(since, needed)
     hosts = np.flatnonzero(since < NEVER)
-    columns = {name: column[hosts] for name, column in case.fleet.columns().items()}
+    columns = {name: column[hosts] for name, column in case.setting.fleet.columns().items()}
     for kind, name in (("agent", "agent_version"), ("os_patch", "os_build")):
         columns[name] = values_at(
             kind, columns[name], np.arange(len(hosts)), since[hosts], world.applied[:, hosts], updates
@@ -159,7 +156,7 @@ def _carry_out(
     world: World, case: Case, hosts: Indices, onset: Moments, rng: np.random.Generator
 ) -> tuple[World, Moments]:
     """Take struck hosts out of their ordinary life until they recover; returns when each is back."""
-    fault, guilty, fix, updates = case.fault, case.guilty, case.fix, case.updates
+    fault, guilty, fix, updates = case.fault, case.guilty, case.fix, case.setting.updates
     size = len(hosts)
     by_hand = _repaired_by_hand(case, hosts, onset, rng)
     heard_host, heard_on, heard_off = hosts[:0], onset[:0], onset[:0]
@@ -178,7 +175,7 @@ def _carry_out(
         heard_host, heard_on, heard_off = owner[heard], boots[heard], ends[heard]
 
     sessions = _resumed(world.sessions, hosts, onset, back, (heard_host, heard_on, heard_off), rng)
-    crashes = _kept(world.crashes, sessions, hosts, onset, back, case.fleet.size)
+    crashes = _kept(world.crashes, sessions, hosts, onset, back, case.setting.fleet.size)
     if fault.effect == "crash":
         crashes = crashes + Crashes.usual(
             np.concatenate([hosts, heard_host]),
@@ -206,17 +203,17 @@ def _carry_out(
 
 def _repaired_by_hand(case: Case, hosts: Indices, onset: Moments, rng: np.random.Generator) -> Moments:
     """When somebody has repaired each host: by day at its site, but for servers, which page somebody."""
-    repair, fleet = case.fault.repair, case.fleet
+    repair, setting, fleet = case.fault.repair, case.setting, case.setting.fleet
     hours = repair.hands_median_hours * np.where(fleet.always_on[hosts], repair.hands_server_factor, 1.0)
     waits = hours * np.exp(rng.normal(0.0, repair.hands_spread, len(hosts)))
-    begin = np.maximum(onset, case.updates[case.guilty].released + round(repair.hands_after_min * MINUTE))
+    begin = np.maximum(onset, setting.updates[case.guilty].released + round(repair.hands_after_min * MINUTE))
     done = begin + np.rint(np.minimum(waits, 24 * 30) * HOUR).astype(np.int64)
     local = (done + fleet.utc_offset[hosts]) % DAY
     morning = 7 * HOUR + uniform_ms(rng, len(hosts), 0, 3 * 3600)
     # A repair that would fall between 22 and 7 o'clock is made in the morning after.
     to_wait = np.where(local < 7 * HOUR, morning - local, np.where(local >= 22 * HOUR, DAY - local + morning, 0))
     done = np.where(fleet.always_on[hosts], done, done + to_wait)
-    return np.where(done < case.clock.end + 2 * DAY, done, NEVER)
+    return np.where(done < setting.clock.end + 2 * DAY, done, NEVER)
 
 
 def _boots(loop: Loop, hosts: Indices, onset: Moments, rng: np.random.Generator) -> tuple[Moments, Moments, Flags]:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sample_data.simulator.catalogue import Catalogue, choose_clusters
+from sample_data.simulator.catalogue import choose_clusters
 from sample_data.simulator.clock import chance, uniform_ms
 from sample_data.simulator.crashes import Crashes
 from sample_data.simulator.fault_plan import DOMAINS
-from sample_data.simulator.fleet import Fleet
-from sample_data.simulator.rival_plan import Outage
-from sample_data.simulator.rivals import Met
 from sample_data.simulator.sessions import Sessions
+from sample_data.simulator.setting import Setting
 
 
-def fall_out(
-    fleet: Fleet,
-    sessions: Sessions,
-    outages: Sequence[tuple[Met, Outage]],
-    catalogue: Catalogue,
-    zipf: float,
-    seed: int,
-) -> tuple[Crashes, Sessions]:
+def fall_out(setting: Setting, sessions: Sessions) -> tuple[Crashes, Sessions]:
     """Cut the sessions of hosts that an outage meets online, within a minute and a half; some crash as they go.
 
     Returns:
         those crashes, of ordinary clusters, and the sessions.
     """
+    fleet, catalogue, zipf = setting.fleet, setting.catalogue, setting.plan.mix.background_crashes.zipf
     crashes = Crashes.none()
-    for number, (met, outage) in enumerate(outages):
-        rng = chance(seed, f"outage {number}")
+    for number, (met, outage) in enumerate(setting.rivals.outages):
+        rng = chance(setting.seed, f"outage {number}")
         rng.random()  # said when it begins
         taken = rng.random(fleet.size) < outage.share
         at = met.begin + uniform_ms(rng, fleet.size, 0, 90)

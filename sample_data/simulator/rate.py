@@ -6,27 +6,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from sample_data.simulator.catalogue import Catalogue, choose_clusters
+from sample_data.simulator.catalogue import choose_clusters
 from sample_data.simulator.clock import MINUTE, NEVER, Indices, Moments
 from sample_data.simulator.crashes import crash_at_rates, usual_rates
 from sample_data.simulator.fault import Case, World, exposed
-from sample_data.simulator.mix import BackgroundCrashes
 from sample_data.simulator.sessions import Sessions
 
 # A boot within so long after a crash that did not happen would not have happened either.
 _ITS_REBOOT = 20 * MINUTE
 
 
-def change_rate(
-    world: World, case: Case, settings: BackgroundCrashes, catalogue: Catalogue, rng: np.random.Generator
-) -> World:
+def change_rate(world: World, case: Case, rng: np.random.Generator) -> World:
     """Multiply the crash rates of the hosts that have an update, from its install until they are rid of it.
 
     What comes on top has the fault's module, or where it names none the looks of any crash.
     """
-    size, fault = case.fleet.size, case.fault
+    setting, fleet, fault = case.setting, case.setting.fleet, case.fault
     hosts, moments = exposed(world, case)
-    since, until = np.full(size, NEVER), np.full(size, NEVER)
+    since, until = np.full(fleet.size, NEVER), np.full(fleet.size, NEVER)
     since[hosts], until[hosts] = moments, case.saved(world, hosts)
     if fault.factor < 1:
         return _fewer(world, (since, until), fault.factor, rng)
@@ -34,10 +31,11 @@ def change_rate(
     def choose(host: Indices) -> Indices:
         if fault.look.module:
             return np.full(len(host), case.cluster, dtype=np.int64)
-        return choose_clusters(catalogue, case.fleet.os_type[host], case.fleet.model[host], settings.zipf, rng)
+        zipf = setting.plan.mix.background_crashes.zipf
+        return choose_clusters(setting.catalogue, fleet.os_type[host], fleet.model[host], zipf, rng)
 
-    rates = usual_rates(case.fleet, settings) * (fault.factor - 1) * (since < NEVER)
-    more, sessions = crash_at_rates(world.sessions, rates, (since, until), choose, settings, catalogue, rng)
+    rates = usual_rates(setting) * (fault.factor - 1) * (since < NEVER)
+    more, sessions = crash_at_rates(setting, world.sessions, rates, (since, until), choose, rng)
     crashes = (world.crashes + more).that_fit(sessions)
     return replace(world, sessions=sessions, crashes=crashes).struck_by(case, more.host, more.at)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sample_data.simulator.catalogue import Catalogue, choose_codes, module_versions
+from sample_data.simulator.catalogue import choose_codes, module_versions
 from sample_data.simulator.clock import (
     HOUR,
     MINUTE,
     NEVER,
     SECOND,
-    Clock,
     Flags,
     Indices,
     Moments,
@@ -24,11 +22,10 @@ from sample_data.simulator.clock import (
 )
 from sample_data.simulator.fault import World
 from sample_data.simulator.fault_plan import DOMAINS
-from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.mix import Reports
-from sample_data.simulator.rivals import Rivals
-from sample_data.simulator.rollout import Update, values_at
+from sample_data.simulator.rollout import first_channel_versions, values_at
 from sample_data.simulator.sessions import Sessions
+from sample_data.simulator.setting import Setting
 
 # A session shorter than this is a boot of a loop: what is sent at all is sent within it.
 _SHORT = 5 * MINUTE
@@ -70,19 +67,11 @@ class HeardInstalls:
     removed: Flags
 
 
-def report_crashes(
-    world: World,
-    fleet: Fleet,
-    updates: Sequence[Update],
-    catalogue: Catalogue,
-    settings: Reports,
-    rivals: Rivals,
-    first_content: dict[str, str],
-    clock: Clock,
-    seed: int,
-) -> HeardCrashes:
+def report_crashes(world: World, setting: Setting) -> HeardCrashes:
     """The crash reports that arrived before the end, in order of arrival."""
-    rng = chance(seed, "crash reports")
+    fleet, updates, catalogue = setting.fleet, setting.updates, setting.catalogue
+    reports = setting.plan.mix.reports
+    rng = chance(setting.seed, "crash reports")
     crashes, sessions = world.crashes, world.sessions
     order = np.lexsort((crashes.host, crashes.at))
     host, at, cluster = crashes.host[order], crashes.at[order], crashes.cluster[order]
@@ -91,14 +80,14 @@ def report_crashes(
     user = domain == "user"
 
     contact = np.where(user, at, sessions.next_begin(host, at))
-    received = _received_crashes(sessions, host, contact, user, settings, rng)
-    received = _held_back(received, host, fleet, rivals, seed)
+    received = _received_crashes(sessions, host, contact, user, reports, rng)
+    received = _held_back(received, host, setting)
 
     quality = np.where(
         user,
         0,
         np.searchsorted(
-            [1 - settings.noticed_at_reboot - settings.from_a_log, 1 - settings.from_a_log],
+            [1 - reports.noticed_at_reboot - reports.from_a_log, 1 - reports.from_a_log],
             rng.random(size),
             side="right",
         ),
@@ -115,23 +104,22 @@ def report_crashes(
     agent = values_at("agent", fleet.agent_version, host, at, world.applied, updates)
     build = values_at("os_patch", fleet.os_build, host, at, world.applied, updates)
     names = rng.integers(0, 2**63, size)
-    tagged = rng.random(size) < settings.with_tags
+    tagged = rng.random(size) < reports.with_tags
     dumps = np.array(["mini", "kernel", "none"], dtype=object)[rng.choice(3, size, p=[0.7, 0.2, 0.1])]
     on_battery = (fleet.life[host] == "office") & (rng.random(size) < 0.4)
     powers = np.where(on_battery, "battery", "mains")
 
-    kept = np.flatnonzero(received <= clock.end)
+    kept = np.flatnonzero(received <= setting.clock.end)
     kept = kept[np.argsort(received[kept], kind="stable")]
     # Sent twice, word for word: the acknowledgement of the first was lost.
-    twice = rng.random(len(kept)) < settings.duplicates
+    twice = rng.random(len(kept)) < reports.duplicates
     kept = np.concatenate([kept, kept[twice]])
     code = choose_codes(catalogue, cluster, rng)
     version = module_versions(catalogue, cluster, fleet.old_drivers[host], agent, build)
-    content = _content(world, fleet, host[kept], at[kept], updates, first_content)
     return HeardCrashes(
         crash_id=np.array([f"crash-{name:016x}" for name in names[kept]], dtype=object),
         host=host[kept],
-        occurred=(occurred + _clocks_ahead(fleet, rivals, seed)[host])[kept],
+        occurred=(occurred + _clocks_ahead(setting)[host])[kept],
         received=received[kept],
         quality=np.array(QUALITIES, dtype=object)[quality[kept]],
         os_version=fleet.os_version[host[kept]],
@@ -142,7 +130,7 @@ def report_crashes(
         cluster=cluster[kept],
         module_version=version[kept],
         uptime_s=np.where(silent_on_uptime, np.nan, uptime)[kept],
-        content=content,
+        content=_content(world, setting, host[kept], at[kept]),
         tags=[
             {"dump": dump, "power": power} if says else None
             for says, dump, power in zip(tagged[kept], dumps[kept], powers[kept], strict=True)
@@ -155,15 +143,15 @@ def _received_crashes(
     host: Indices,
     contact: Moments,
     user: Flags,
-    settings: Reports,
+    reports: Reports,
     rng: np.random.Generator,
 ) -> Moments:
     """When reports arrive: minutes after the host is back, within a short boot, or hours later."""
     size = len(host)
-    delay = lognormal_ms(rng, size, settings.crash_median_s, settings.crash_spread, at_most_s=2 * 3600)
+    delay = lognormal_ms(rng, size, reports.crash_median_s, reports.crash_spread, at_most_s=2 * 3600)
     delay = np.where(user, delay // 3, delay)
-    late = rng.random(size) < settings.crash_late
-    hours = lognormal_ms(rng, size, settings.crash_late_median_hours * 3600, 0.8, at_most_s=20 * 3600)
+    late = rng.random(size) < reports.crash_late
+    hours = lognormal_ms(rng, size, reports.crash_late_median_hours * 3600, 0.8, at_most_s=20 * 3600)
     within = rng.uniform(0.2, 0.9, size)
 
     known = contact < NEVER
@@ -180,40 +168,34 @@ def _received_crashes(
     return np.where(late & ~brief, at_last, received)
 
 
-def _held_back(received: Moments, host: Indices, fleet: Fleet, rivals: Rivals, seed: int) -> Moments:
+def _held_back(received: Moments, host: Indices, setting: Setting) -> Moments:
     """What would arrive during a backlog arrives within minutes of its end."""
-    for number, (met, backlog) in enumerate(rivals.backlogs):
-        rng = chance(seed, f"backlog {number}")
+    for number, (met, backlog) in enumerate(setting.rivals.backlogs):
+        rng = chance(setting.seed, f"backlog {number}")
         end = met.begin + round(backlog.lasts_min * MINUTE)
-        held = np.isin(host, met.hosts(fleet)) & (received >= met.begin) & (received < end)
+        held = np.isin(host, met.hosts(setting.fleet)) & (received >= met.begin) & (received < end)
         received = np.where(held, end + lognormal_ms(rng, len(received), 60, 0.8), received)
     return received
 
 
-def _clocks_ahead(fleet: Fleet, rivals: Rivals, seed: int) -> Moments:
+def _clocks_ahead(setting: Setting) -> Moments:
     """By how much each host's clock is ahead, in ms; negative is behind."""
-    ahead = np.zeros(fleet.size, dtype=np.int64)
-    for number, (met, clocks) in enumerate(rivals.wrong_clocks):
-        rng = chance(seed, f"wrong clocks {number}")
-        hosts = met.hosts(fleet)
+    ahead = np.zeros(setting.fleet.size, dtype=np.int64)
+    for number, (met, clocks) in enumerate(setting.rivals.wrong_clocks):
+        rng = chance(setting.seed, f"wrong clocks {number}")
+        hosts = met.hosts(setting.fleet)
         hosts = hosts[rng.random(len(hosts)) < clocks.share]
         ahead[hosts] = uniform_ms(rng, len(hosts), *(3600 * bound for bound in clocks.ahead_hours))
     return ahead
 
 
-def _content(
-    world: World,
-    fleet: Fleet,
-    host: Indices,
-    at: Moments,
-    updates: Sequence[Update],
-    first: dict[str, str],
-) -> list[dict[str, str] | None]:
+def _content(world: World, setting: Setting, host: Indices, at: Moments) -> list[dict[str, str] | None]:
     """The content map of each report: every channel's version on the host by then; None: it does not say."""
-    says = fleet.says_content[host]
+    says = setting.fleet.says_content[host]
     speaking = host[says]
+    first = first_channel_versions(setting.plan.mix.background_updates, setting.updates)
     versions = {channel: np.full(len(speaking), version, dtype=object) for channel, version in first.items()}
-    for row, update in enumerate(updates):  # in order of release, which is their order on a host
+    for row, update in enumerate(setting.updates):  # in order of release, which is their order on a host
         if update.kind == "content":
             there = (world.applied[row, speaking] <= at[says]) & (world.removed[row, speaking] > at[says])
             versions[update.channel][there] = update.version
@@ -222,46 +204,39 @@ def _content(
     return [dict(zip(channels, next(rows), strict=True)) if speaks else None for speaks in says]
 
 
-def acknowledge_installs(
-    world: World,
-    fleet: Fleet,
-    updates: Sequence[Update],
-    settings: Reports,
-    rivals: Rivals,
-    clock: Clock,
-    seed: int,
-) -> HeardInstalls:
+def acknowledge_installs(world: World, setting: Setting) -> HeardInstalls:
     """The install acknowledgements that are sent at all and arrived before the end, update by update.
 
     The delivery service sends them, so they do not wait for the host, except the late ones: those come with
     the host's next good contact. Whether one is late does not hang on what the update did to the host, but
     for one case: a host that crashed within seconds may have gone before it could say that it had installed.
     """
-    rng = chance(seed, "acknowledgements")
-    update, host = np.nonzero(world.applied < clock.end)
+    reports, end = setting.plan.mix.reports, setting.clock.end
+    rng = chance(setting.seed, "acknowledgements")
+    update, host = np.nonzero(world.applied < end)
     applied = world.applied[update, host]
-    gone_update, gone_host = np.nonzero(world.removed < clock.end)
+    gone_update, gone_host = np.nonzero(world.removed < end)
     removed = np.concatenate([np.zeros(len(host), np.bool_), np.ones(len(gone_host), np.bool_)])
     applied = np.concatenate([applied, world.removed[gone_update, gone_host]])
     update, host = np.concatenate([update, gone_update]), np.concatenate([host, gone_host])
 
     size = len(host)
-    received = applied + lognormal_ms(rng, size, settings.install_median_s, settings.install_spread, 600)
+    received = applied + lognormal_ms(rng, size, reports.install_median_s, reports.install_spread, 600)
     struck = world.struck.min(axis=0, initial=NEVER)[host]
     lost = ~removed & (struck >= applied) & (struck - applied < _AT_ONCE)
     drawn = rng.random(size)
-    late = drawn < np.where(lost, settings.install_late_after_a_crash, settings.install_late)
+    late = drawn < np.where(lost, reports.install_late_after_a_crash, reports.install_late)
     wait = lognormal_ms(
-        rng, size, settings.install_late_median_min * 60, settings.install_late_spread, at_most_s=12 * 3600
+        rng, size, reports.install_late_median_min * 60, reports.install_late_spread, at_most_s=12 * 3600
     )
     settles = uniform_ms(rng, size, 5, 60)
     rows = np.flatnonzero(late)
     received[rows] = world.sessions.after_online(
         host[rows], (applied + np.minimum(wait, 12 * HOUR))[rows], settles[rows]
     )
-    received = _held_back(received, host, fleet, rivals, seed)
-    told = np.array([row.kind in settings.installs_of for row in updates])
-    kept = np.flatnonzero((received <= clock.end) & told[update])
+    received = _held_back(received, host, setting)
+    told = np.array([row.kind in reports.installs_of for row in setting.updates])
+    kept = np.flatnonzero((received <= end) & told[update])
     kept = kept[np.lexsort((host[kept], applied[kept], update[kept]))]
-    applied += _clocks_ahead(fleet, rivals, seed)[host]
+    applied += _clocks_ahead(setting)[host]
     return HeardInstalls(host[kept], update[kept], applied[kept], received[kept], removed[kept])

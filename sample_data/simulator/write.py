@@ -17,15 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleetcrash.errors import UnreadableSource
-from sample_data.simulator.catalogue import Catalogue
 from sample_data.simulator.clock import NEVER, Clock, Moments
 from sample_data.simulator.condition import WITH_UPDATE
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.report import HeardCrashes, HeardInstalls
-from sample_data.simulator.rivals import Rivals
-from sample_data.simulator.rollout import Update
-from sample_data.simulator.scenario import Scenario
 from sample_data.simulator.sessions import Sessions
+from sample_data.simulator.setting import Setting
 
 _GUILT = ("guilty", "guilty_kind", "condition", "released_at", "reverted_at")  # null where nothing is
 
@@ -50,8 +47,9 @@ def host_table(fleet: Fleet) -> pa.Table:
     return pa.table({**arrays, "always_on": pa.array(fleet.always_on[order])})
 
 
-def update_table(updates: Sequence[Update], clock: Clock) -> pa.Table:
+def update_table(setting: Setting) -> pa.Table:
     """One row a release, in order of release."""
+    updates, clock = setting.updates, setting.clock
     reverted = np.array([update.reverted for update in updates], dtype=np.int64)
     # A withdrawal after the end has not happened yet.
     reverted = np.where(reverted > clock.end, NEVER, reverted)
@@ -68,26 +66,27 @@ def update_table(updates: Sequence[Update], clock: Clock) -> pa.Table:
     )
 
 
-def install_table(installs: HeardInstalls, updates: Sequence[Update], fleet: Fleet, clock: Clock) -> pa.Table:
+def install_table(installs: HeardInstalls, setting: Setting) -> pa.Table:
     """One row an acknowledged install or removal, update by update and by time within."""
-    ids = pa.array([update.update_id for update in updates], type=pa.string())
+    ids = pa.array([update.update_id for update in setting.updates], type=pa.string())
     actions = pa.array(["installed", "removed"], type=pa.string())
     return pa.table(
         {
-            "host_id": pa.array(fleet.host_id, type=pa.string()).take(pa.array(installs.host)),
+            "host_id": pa.array(setting.fleet.host_id, type=pa.string()).take(pa.array(installs.host)),
             "update_id": ids.take(pa.array(installs.update)),
-            "applied_at": _times(clock, installs.applied),
+            "applied_at": _times(setting.clock, installs.applied),
             "action": actions.take(pa.array(installs.removed.astype(np.int64))),
-            "received_at": _times(clock, installs.received),
+            "received_at": _times(setting.clock, installs.received),
         }
     )
 
 
-def session_table(sessions: Sessions, fleet: Fleet, clock: Clock) -> pa.Table:
+def session_table(sessions: Sessions, setting: Setting) -> pa.Table:
     """One row a session that reaches into the simulation, by host; open where it outlasts it."""
+    clock = setting.clock
     rows = np.flatnonzero((sessions.off > 0) & (sessions.on < clock.end))
     off = np.where(sessions.off[rows] >= clock.end, NEVER, sessions.off[rows])
-    names = fleet.host_id.astype(str)[sessions.host[rows]]
+    names = setting.fleet.host_id.astype(str)[sessions.host[rows]]
     order = np.lexsort((sessions.on[rows], names))
     return pa.table(
         {
@@ -98,8 +97,9 @@ def session_table(sessions: Sessions, fleet: Fleet, clock: Clock) -> pa.Table:
     )
 
 
-def crash_table(crashes: HeardCrashes, catalogue: Catalogue, fleet: Fleet, clock: Clock) -> pa.Table:
+def crash_table(crashes: HeardCrashes, setting: Setting) -> pa.Table:
     """One row a crash report, in order of arrival; a resent one twice."""
+    catalogue, fleet, clock = setting.catalogue, setting.fleet, setting.clock
     os_type = fleet.os_type[crashes.host]
     stacks, offsets, number = catalogue.frames(
         crashes.cluster, os_type, crashes.os_build, crashes.module_version, crashes.code
@@ -137,29 +137,23 @@ def crash_table(crashes: HeardCrashes, catalogue: Catalogue, fleet: Fleet, clock
     return table.take(pa.array(np.argsort(crashes.received, kind="stable")))
 
 
-def truth(
-    scenario: Scenario,
-    updates: Sequence[Update],
-    rivals: Rivals,
-    struck: Moments,
-    clock: Clock,
-    hosts: int,
-    seed: int,
-) -> dict[str, Any]:
+def truth(setting: Setting, struck: Moments) -> dict[str, Any]:
     """The answer to a simulation.
 
     ``fault_times`` has the first fault of every struck host, heard of or not, in order. With several faults
     the first one stands at the top and all of them, each with its times, under ``faults``. An update that makes
-    hosts crash less is guilty of nothing. Where there are rises that follow no
-    update, ``outages``, ``backlogs``, ``waves`` and ``wrong_clocks`` tell of them.
+    hosts crash less is guilty of nothing. Where there are rises that follow no update, ``outages``, ``backlogs``,
+    ``waves`` and ``wrong_clocks`` tell of them.
     """
+
+    clock = setting.clock
 
     def times(moments: Moments) -> list[str]:
         return [_text(clock.at(moment)) for moment in np.sort(moments[moments < clock.end])]
 
-    by_name = {update.name: update for update in updates if update.name}
+    by_name = {name: setting.updates[row] for name, row in setting.rows.items()}
     answers: list[dict[str, Any]] = []
-    for number, fault in enumerate(scenario.faults):
+    for number, fault in enumerate(setting.plan.faults):
         update = by_name.get(fault.update)
         if update is not None and fault.factor >= 1:
             condition = dict(fault.condition)
@@ -176,9 +170,9 @@ def truth(
                 }
             )
     document: dict[str, Any] = {
-        "scenario": scenario.name,
-        "seed": seed,
-        "hosts": hosts,
+        "scenario": setting.plan.name,
+        "seed": setting.seed,
+        "hosts": setting.fleet.size,
         **{key: answers[0][key] if answers else None for key in _GUILT},
         "from": _text(clock.at(clock.judged_from)),
         "to": _text(clock.at(clock.end)),
@@ -187,7 +181,7 @@ def truth(
     if len(answers) > 1:
         document["faults"] = answers
     for kind in ("outages", "backlogs", "waves", "wrong_clocks"):
-        met = [met for met, _ in getattr(rivals, kind) if met.begin < clock.end]
+        met = [met for met, _ in getattr(setting.rivals, kind) if met.begin < clock.end]
         if met:
             document[kind] = [{"where": one.where, "at": _text(clock.at(one.begin))} for one in met]
     return document
