@@ -214,7 +214,7 @@ def read_judgement(as_of: datetime | None, ticked_at: datetime | None, document:
         if not isinstance(read, dict):
             raise TypeError("the document is no JSON object")
         incidents = tuple(_incident(each) for each in read.get("incidents") or [])
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         return Judgement(as_of, ticked_at, unreadable=str(error) or type(error).__name__)
     return Judgement(
         as_of=as_of,

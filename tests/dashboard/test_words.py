@@ -162,6 +162,13 @@ def test_a_loaded_lake_without_monitor_is_not_live():
     assert "not judged" in told.card.more
 
 
-@pytest.mark.parametrize("document", ["", "null", "[]", "{", '{"incidents": [1]}', '{"incidents": [{}]}'])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "", "null", "[]", "{", '{"incidents": [1]}', '{"incidents": [{}]}', "[" * 100_000,
+        '{"incidents": [{"incident_id": "inc-1", "impact": {"dark": 1e999}}]}',
+        '{"incidents": [{"incident_id": "inc-1", "alarm_at": "0001-01-01T00:00:00+14:00"}]}',
+    ],
+)  # fmt: skip
 def test_a_document_that_is_none_is_said_and_survived(document: str):
     assert read_judgement(NOW, NOW, document).unreadable or not read_judgement(NOW, NOW, document).incidents
