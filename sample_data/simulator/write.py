@@ -144,8 +144,10 @@ def truth(setting: Setting, struck: Moments) -> dict[str, Any]:
     the first one stands at the top and all of them, each with its times, under ``faults``. An update that makes
     hosts crash less is guilty of nothing. Where there are rises that follow no update, ``outages``, ``backlogs``,
     ``waves`` and ``wrong_clocks`` tell of them.
-    """
 
+    Args:
+        struck: as of ``World``.
+    """
     clock = setting.clock
 
     def times(moments: Moments) -> list[str]:
