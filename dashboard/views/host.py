@@ -108,41 +108,35 @@ def _head(host: pd.Series) -> str:
 
 
 def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
-    seen = host["last_seen_at"]
-    if pd.isna(seen):
-        presence = Card("Last seen", "never", more="only the inventory names it")
-    elif host["online"]:
-        presence = Card("Last seen", "online", more=f"as of {clock(snapshot.as_of)}")
-    elif not host["stretches"]:
-        presence = Card(
-            "Last seen",
-            clock(seen.to_pydatetime(), beside=snapshot.as_of),
-            more="its newest record; whether it is online is not known",
-        )
-    else:
-        silent = bool(host["always_on"] is True)
-        presence = Card(
-            "Last seen",
-            clock(seen.to_pydatetime(), beside=snapshot.as_of),
-            more="silent since, and it is a server" if silent else "offline since",
-            kind="bad" if silent else "",
-        )
     shown = [
-        presence,
+        _presence(host, snapshot),
         Card("Crashes", count(host["crashes"]), more="of all that is known, whatever the filters"),
         Card("Installs and removals", count(host["installs"]), more="that the host reported")
         if snapshot.fleet.get("has_installs")
         else Card("Installs and removals", "–", more="not known: no installs are recorded"),
     ]
     judgement = snapshot.judgement
-    incidents = (*judgement.open, *judgement.closed) if judgement else ()
+    # Of several incidents about one update, which strikes again, one says all: the state is the same in each.
     naming: list[Incident] = []
-    for each in incidents:
-        # Of several about one update, which strikes again, one says all: the state is the same in each.
-        told_already = any((one.update_id, one.condition) == (each.update_id, each.condition) for one in naming)
-        if each.update_id is not None and not told_already:
+    for each in (*judgement.open, *judgement.closed) if judgement else ():
+        is_told = any((one.update_id, one.condition) == (each.update_id, each.condition) for one in naming)
+        if each.update_id is not None and not is_told:
             naming.append(each)
     return shown + [_state_card(feed, snapshot, host["host_id"], each) for each in naming[:_MOST_STATES]]
+
+
+def _presence(host: pd.Series, snapshot: Snapshot) -> Card:
+    seen = host["last_seen_at"]
+    if pd.isna(seen):
+        return Card("Last seen", "never", more="only the inventory names it")
+    if host["online"]:
+        return Card("Last seen", "online", more=f"as of {clock(snapshot.as_of)}")
+    at = clock(seen.to_pydatetime(), beside=snapshot.as_of)
+    if not host["stretches"]:
+        return Card("Last seen", at, more="its newest record; whether it is online is not known")
+    if host["always_on"] is True:
+        return Card("Last seen", at, more="silent since, and it is a server", kind="bad")
+    return Card("Last seen", at, more="offline since")
 
 
 def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident) -> Card:

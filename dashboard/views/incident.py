@@ -147,29 +147,23 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
     )
 
 
-def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
-    impact, evidence = incident.impact, incident.evidence
+def _attribution(incident: Incident) -> Card:
     if incident.verdict == "update":
-        who = Card(
-            "Attribution",
-            percent(incident.probability),
-            more=f"that {plain(incident.update_id, 32)} did it",
-            kind="culprit",
-        )
-    elif incident.verdict == "cannot_separate":
+        said = f"that {plain(incident.update_id, 32)} did it"
+        return Card("Attribution", percent(incident.probability), more=said, kind="culprit")
+    if incident.verdict == "cannot_separate":
         tied = one_of([f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.tied])
         value = "tied" if len(incident.tied) > 1 else "not confirmed" if incident.unconfirmed else "not certain"
-        who = Card("Attribution", value, more=tied)
-    elif incident.verdict == "no_update":
-        who = Card(
-            "Attribution",
-            "no update",
-            more=f"follows {followed_words(incident)}",
-        )
-    elif incident.is_open:
-        who = Card("Attribution", "open", more="still being judged")
-    else:
-        who = Card("Attribution", "none", more="closed before anything could be told")
+        return Card("Attribution", value, more=tied)
+    if incident.verdict == "no_update":
+        return Card("Attribution", "no update", more=f"follows {followed_words(incident)}")
+    if incident.is_open:
+        return Card("Attribution", "open", more="still being judged")
+    return Card("Attribution", "none", more="closed before anything could be told")
+
+
+def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
+    impact, evidence, who = incident.impact, incident.evidence, _attribution(incident)
     crashed = evidence.get("hosts_crashed")
     exposed = evidence.get("hosts_exposed")
     share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""
