@@ -125,16 +125,16 @@ def _merge(lake: Lake, table: str) -> tuple[int, int]:
 def _groups(files: Sequence[File]) -> list[list[File]]:
     """The files to merge with one another: all but those that were merged before and are large enough."""
     groups: list[list[File]] = []
-    size = _GROUP_BYTES
+    size_bytes = 0
     for file in files:
         settled = Path(file.path).name.startswith(SETTLED)
         if settled and file.size_bytes >= TARGET_BYTES // 2:
             continue
-        if size + file.size_bytes > _GROUP_BYTES:
+        if not groups or size_bytes + file.size_bytes > _GROUP_BYTES:
             groups.append([])
-            size = 0
+            size_bytes = 0
         groups[-1].append(file)
-        size += file.size_bytes
+        size_bytes += file.size_bytes
     return [group for group in groups if len(group) > 1 or not Path(group[0].path).name.startswith(SETTLED)]
 
 
