@@ -182,53 +182,83 @@ def _filtered(table: Numbered, mask: pa.ChunkedArray) -> Numbered:
     return Numbered(table.rows.filter(mask), table.numbers.filter(mask.combine_chunks()))
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """A column under a name of our own: those of a file may clash in DuckDB, which ignores case.
+
+    Attributes:
+        place: among the columns of its file.
+        name: as it came.
+    """
+
+    place: int
+    name: str
+    shaped: Shaped
+
+    @property
+    def arrays(self) -> dict[str, pa.ChunkedArray]:
+        """What is registered of it."""
+        arrays = {f"column {self.place}": self.shaped.values, f"given {self.place}": self.shaped.given}
+        return arrays if self.shaped.lost is None else {**arrays, f"lost {self.place}": self.shaped.lost}
+
+    def read_as(self, due: str) -> str:
+        """What ``field`` reads, in SQL."""
+        arrived = quoted(f"column {self.place}")
+        return f"{self.shaped.read_as(due, arrived)} AS {arrived}, {quoted(f'given {self.place}')}"
+
+    def field(self, due: str) -> str:
+        """The value that is due and whether one was given, in SQL, as the rules name them."""
+        value = self.shaped.value_as(due, quoted(f"column {self.place}"))
+        given = quoted(f"given {self.place}")
+        return f"{value} AS {quoted(self.name)}, {given} AS {given_flag(self.name)}"
+
+    def shown(self, due: str | None) -> str:
+        """A key and its value in the JSON of a row that is put aside, in SQL; ``$name_<place>`` is the key."""
+        value = self.shaped.raw_as(quoted(f"column {self.place}"), quoted(f"lost {self.place}"), due)
+        return f"$name_{self.place}, {value}"
+
+
 def lay_out(
     bench: Workbench,
     kind: Kind | None,
     table: Numbered,
     form_of: Callable[[pa.ChunkedArray], Shaped] = shaped,
 ) -> Given:
-    """Register rows with column names of our own: those of a file may clash in DuckDB, which ignores case.
+    """Register rows for the rules.
 
     Args:
         form_of: converts a column to a form that the rules know.
     """
     relation = f"rows_{kind.value if kind else 'strange'}"
     due = {column.name: column.type for column in COLUMNS[kind]} if kind else {}
-    needed = always_there(kind) if kind else set()
+    named = enumerate(zip(table.rows.column_names, table.rows.columns, strict=True))
+    laid = [_Laid(place, name, form_of(column)) for place, (name, column) in named if not pa.types.is_null(column.type)]
     arrays: dict[str, Any] = {"line": table.numbers}
-    columns: list[str] = []
-    fields: dict[str, str] = {}
-    shown: list[str] = []
-    parameters: dict[str, Any] = {}
-    if "record" not in table.rows.column_names and kind:
-        shown.append("$record_key, $record")
-        parameters |= {"record_key": "record", "record": kind.value}
-    for place, (name, column) in enumerate(zip(table.rows.column_names, table.rows.columns, strict=True)):
-        if pa.types.is_null(column.type):
-            continue
-        arrived, flag, lost = f"column {place}", f"given {place}", f"lost {place}"
-        form = form_of(column)
-        arrays[arrived] = form.values
-        shown.append(f"$name_{place}, {form.raw_as(quoted(arrived), quoted(lost), due.get(name))}")
-        parameters[f"name_{place}"] = name
-        if form.lost is not None:
-            arrays[lost] = form.lost
-        if name in due and name not in fields:
-            arrays[flag] = form.given
-            columns.append(f"{form.read_as(due[name], quoted(arrived))} AS {quoted(arrived)}, {quoted(flag)}")
-            value = form.value_as(due[name], quoted(arrived))
-            fields[name] = f"{value} AS {quoted(name)}, {quoted(flag)} AS {given_flag(name)}"
-    for name, type_due in due.items():
-        if name in needed:
-            fields.setdefault(name, f"CAST(NULL AS {type_due}) AS {quoted(name)}, false AS {given_flag(name)}")
+    for one in laid:
+        arrays |= one.arrays
     registered = pa.table(arrays)
     bench.register(relation, pa.Table.from_batches(registered.to_batches(_ROWS_A_THREAD), schema=registered.schema))
+    shown = [one.shown(due.get(one.name)) for one in laid]
+    keys = {f"name_{one.place}": one.name for one in laid}
+    if "record" not in table.rows.column_names and kind:
+        shown.insert(0, "$record_key, $record")
+        keys |= {"record_key": "record", "record": kind.value}
     raw = filled("raw_rows", rows=relation, shown=", ".join(shown))
     if kind is None:
         strange = filled("strange_rows", rows=relation)
-        return Given(strange, raw, parameters={"reason": UNKNOWN_RECORD}, raw_parameters=parameters)
+        return Given(strange, raw, parameters={"reason": UNKNOWN_RECORD}, raw_parameters=keys)
+    known: dict[str, _Laid] = {}
+    for one in laid:
+        if one.name in due:
+            known.setdefault(one.name, one)
+    fields = {name: one.field(due[name]) for name, one in known.items()}
+    for name in due:
+        if name in always_there(kind):
+            fields.setdefault(name, f"CAST(NULL AS {due[name]}) AS {quoted(name)}, false AS {given_flag(name)}")
     sound = filled(
-        "fields_of_rows", rows=relation, columns=", ".join(["line", *columns]), fields=", ".join(fields.values())
+        "fields_of_rows",
+        rows=relation,
+        columns=", ".join(["line", *(one.read_as(due[name]) for name, one in known.items())]),
+        fields=", ".join(fields.values()),
     )
-    return Given(sound, raw, names=fields.keys(), raw_parameters=parameters)
+    return Given(sound, raw, names=fields.keys(), raw_parameters=keys)
