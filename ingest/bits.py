@@ -86,3 +86,14 @@ def counted(bits: Bits, ends: Ends) -> Counts:
     up_to += np.bitwise_count(of_word)
     up_to[1:] -= up_to[:-1].copy()
     return up_to
+
+
+def is_utf8(data: Data) -> bool:
+    """Whether bytes are UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -20,8 +20,8 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import csv_records, tables
-from ingest.arrival import Given, LaidOut, as_numbers, as_texts, counted_from, parts_of
-from ingest.bits import Data
+from ingest.arrival import Given, LaidOut, as_numbers, as_texts, as_they_came, counted_from, parts_of
+from ingest.bits import Data, is_utf8
 from ingest.columns import shaped_cells
 from ingest.csv_header import Header, header_of, known_places
 from ingest.csv_records import Fields, Flags, Places, Records, Text
@@ -96,7 +96,8 @@ class Rows:
             kept = table.rows.select([name for name in table.rows.column_names if name in names])
             given = tables.lay_out(bench, kind, replace(table, rows=kept), shaped_cells)
             kinds[kind] = replace(given, raw=raw.raw, raw_parameters=raw.raw_parameters)
-        bench.register("csv_records", _as_they_came(self.data, self.records, numbers))
+        came = as_they_came(self.data, self.records.starts, self.records.ends(self.data), numbers)
+        bench.register("csv_records", came)
         bench.register("csv_refused", _refused(numbers, reasons, strange))
         strangers = replace(raw, fields=filled("refused_records"))
         return LaidOut(len(self.records), kinds, strangers, frozenset(unknown))
@@ -194,22 +195,12 @@ def _is_blank(data: Data, records: Records) -> Flags:
 def _is_utf8(text: Text) -> Flags:
     """Whether each record is UTF-8."""
     sound = np.ones(len(text.starts), np.bool_)
-    if _decodes(text.data):
+    if is_utf8(text.data):
         return sound
     not_ascii = np.flatnonzero(np.maximum.reduceat(np.frombuffer(text.data, np.uint8), text.starts) > 127)
     for place in not_ascii.tolist():
-        sound[place] = _decodes(text.data[text.starts[place] : text.stops[place]])
+        sound[place] = is_utf8(text.data[text.starts[place] : text.stops[place]])
     return sound
-
-
-def _decodes(text: Data) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
@@ -222,13 +213,6 @@ def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
     given = starts < ends
     flags = pa.py_buffer(np.packbits(given, bitorder="little"))
     return pa.StringArray.from_buffers(count, offsets, values, flags, count - int(given.sum()))
-
-
-def _as_they_came(data: Data, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
-    """Records by line; the bytes between two of them have line 0."""
-    lines = np.zeros(2 * len(records), np.int64)
-    lines[::2] = numbers
-    return pa.table({"line": as_numbers(lines), "bytes": parts_of(data, records.starts, records.ends(data))})
 
 
 def _refused(numbers: npt.NDArray[np.int64], reasons: npt.NDArray[np.int8], strange: pa.Array) -> pa.Table:

@@ -20,8 +20,8 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import plain_lines
-from ingest.arrival import Given, LaidOut, always_there, as_flags, as_numbers, counted_from, from_numbers, parts_of
-from ingest.bits import Data, Ends, places_of
+from ingest.arrival import Given, LaidOut, always_there, as_flags, as_numbers, as_they_came, counted_from, from_numbers
+from ingest.bits import Data, Ends, is_utf8, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
 
@@ -116,11 +116,9 @@ class Lines:
 
     @property
     def _as_they_came(self) -> pa.Table:
-        """The lines without their newlines, sharing ``data``; each newline is a row of its own, with line 0."""
-        starts, count = np.append(np.int32(0), self.ends[:-1]), len(self.ends)
-        lines = np.zeros(2 * count, np.int64)
-        lines[::2] = np.arange(self.first_line, self.first_line + count)
-        return pa.table({"line": as_numbers(lines), "bytes": parts_of(self.data, starts, self.ends - np.int32(1))})
+        """The lines without their newlines."""
+        starts, numbers = np.append(np.int32(0), self.ends[:-1]), np.arange(len(self.ends)) + self.first_line
+        return as_they_came(self.data, starts, self.ends - np.int32(1), numbers)
 
     @cached_property
     def marked(self) -> pa.Table:
@@ -144,18 +142,10 @@ def _decodable(lines: pa.Table) -> pa.Table:
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
-        sound = np.array([_decodes(raw) for raw in lines["bytes"].to_pylist()])
+        sound = np.array([is_utf8(raw) for raw in lines["bytes"].to_pylist()])
         kept = pc.if_else(as_flags(sound), text, pa.nulls(len(text), text.type))
         return lines.set_column(lines.schema.get_field_index("text"), "text", kept)
     return lines
-
-
-def _decodes(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
