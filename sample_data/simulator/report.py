@@ -33,6 +33,7 @@ _SHORT = 5 * MINUTE
 _AT_ONCE = MINUTE
 
 QUALITIES = ("exact", "reboot", "log")
+_REBOOT = QUALITIES.index("reboot")
 
 
 @dataclass(frozen=True)
@@ -83,31 +84,19 @@ def report_crashes(world: World, setting: Setting) -> HeardCrashes:
     received = _received_crashes(sessions, host, contact, user, reports, rng)
     received = _held_back(received, host, setting)
 
-    quality = np.where(
-        user,
-        0,
-        np.searchsorted(
-            [1 - reports.noticed_at_reboot - reports.from_a_log, 1 - reports.from_a_log],
-            rng.random(size),
-            side="right",
-        ),
-    )
-    quality = np.where(crashes.at_reboot[order], QUALITIES.index("reboot"), quality)
+    quality = _qualities(user, crashes.at_reboot[order], reports, rng)
     # Noticed at the next boot: its time is that boot's, seconds before the agent was online.
     boot_takes = uniform_ms(rng, size, 5, 25)
-    occurred = np.where(quality == 1, np.maximum(contact - boot_takes, at + SECOND), at)
+    occurred = np.where(quality == _REBOOT, np.maximum(contact - boot_takes, at + SECOND), at)
 
     number = sessions.at(host, at - 1)
     booted = sessions.booted_at(fleet.booted_before)[number]
     uptime = np.round((at - booted) / SECOND, 1)
-    silent_on_uptime = (quality == 1) | (rng.random(size) < 0.05)
+    silent_on_uptime = (quality == _REBOOT) | (rng.random(size) < 0.05)
     agent = values_at("agent", fleet.agent_version, host, at, world.applied, updates)
     build = values_at("os_patch", fleet.os_build, host, at, world.applied, updates)
     names = rng.integers(0, 2**63, size)
-    tagged = rng.random(size) < reports.with_tags
-    dumps = np.array(["mini", "kernel", "none"], dtype=object)[rng.choice(3, size, p=[0.7, 0.2, 0.1])]
-    on_battery = (fleet.life[host] == "office") & (rng.random(size) < 0.4)
-    powers = np.where(on_battery, "battery", "mains")
+    tags = _tags(fleet.life[host], reports, rng)
 
     kept = np.flatnonzero(received <= setting.clock.end)
     kept = kept[np.argsort(received[kept], kind="stable")]
@@ -131,11 +120,26 @@ def report_crashes(world: World, setting: Setting) -> HeardCrashes:
         module_version=version[kept],
         uptime_s=np.where(silent_on_uptime, np.nan, uptime)[kept],
         content=_content(world, setting, host[kept], at[kept]),
-        tags=[
-            {"dump": dump, "power": power} if says else None
-            for says, dump, power in zip(tagged[kept], dumps[kept], powers[kept], strict=True)
-        ],
+        tags=list(tags[kept]),
     )
+
+
+def _qualities(user: Flags, at_reboot: Flags, reports: Reports, rng: np.random.Generator) -> Indices:
+    """How the time of each crash is known, a position in QUALITIES; that of a program's always exactly."""
+    bounds = [1 - reports.noticed_at_reboot - reports.from_a_log, 1 - reports.from_a_log]
+    drawn = np.where(user, 0, np.searchsorted(bounds, rng.random(len(user)), side="right"))
+    return np.where(at_reboot, _REBOOT, drawn)
+
+
+def _tags(life: np.ndarray, reports: Reports, rng: np.random.Generator) -> np.ndarray:
+    """The tags of each report; None: it has none."""
+    size = len(life)
+    tagged = rng.random(size) < reports.with_tags
+    dumps = np.array(["mini", "kernel", "none"], dtype=object)[rng.choice(3, size, p=[0.7, 0.2, 0.1])]
+    powers = np.where((life == "office") & (rng.random(size) < 0.4), "battery", "mains")
+    tags = np.full(size, None, dtype=object)
+    tags[tagged] = [{"dump": dump, "power": power} for dump, power in zip(dumps[tagged], powers[tagged], strict=True)]
+    return tags
 
 
 def _received_crashes(
