@@ -91,25 +91,7 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
     guilty = sorted(fault["update_id"] for fault in faults)
     first = faults[0] if faults else None
     of_first = [one for one in incidents if first is not None and one["update_id"] == first["update_id"]]
-    delay = behind = factor = crashed = soon = right = None
-    if first is not None:
-        released = datetime.fromisoformat(first["released_at"])
-        oracle = ask(lake, first["update_id"], first["condition"], released)
-        alarms = [datetime.fromisoformat(one["alarm_at"]) for one in of_first]
-        if alarms:
-            alarm = min(alarms)
-            delay = None if oracle.first is None else _minutes(alarm - oracle.first)
-            crashed = oracle.crashed(alarm)
-            soon = _condition_soon(lake, first, of_first[0], crashed=oracle.crashed(alarm + _SETTLED))
-            right = same_hosts(lake, first["update_id"], of_first[-1]["condition"], first["condition"])
-            if oracle.alarm is not None:
-                behind = _minutes(alarm - oracle.alarm)
-                named_at = datetime.fromisoformat(of_first[0]["named_at"])
-                factor = (named_at - released) / max(oracle.alarm - released, timedelta(minutes=1))
-    elif truth.get("outages"):
-        began = datetime.fromisoformat(truth["outages"][0]["at"])
-        delays = [datetime.fromisoformat(one["alarm_at"]) - began for one in incidents]
-        delay = min((_minutes(after) for after in delays if after > timedelta(0)), default=None)
+    told = _of_outage(truth, incidents) if first is None else _of_fault(lake, first, of_first)
     return Outcome(
         scenario=truth["scenario"],
         seed=truth["seed"],
@@ -121,17 +103,64 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
         named=named,
         correct=named == guilty,
         held=sorted({one["update_id"] for one in incidents if one["update_id"]}) == guilty,
-        alarm_delay_min=delay,
-        behind_oracle_min=behind,
-        named_after_oracle=factor,
-        crashed_at_alarm=crashed,
+        alarm_delay_min=told.alarm_delay_min,
+        behind_oracle_min=told.behind_oracle_min,
+        named_after_oracle=told.named_after_oracle,
+        crashed_at_alarm=told.crashed_at_alarm,
         early=_early(incidents, faults),
         condition=of_first[-1]["condition"] if of_first else None,
-        condition_right=right,
-        condition_soon=soon,
+        condition_right=told.condition_right,
+        condition_soon=told.condition_soon,
         quarantined=quarantined,
         seconds=round(seconds, 1),
     )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """How soon and how well the first fault was told; see Outcome. None without an alarm about it."""
+
+    alarm_delay_min: float | None = None
+    behind_oracle_min: float | None = None
+    named_after_oracle: float | None = None
+    crashed_at_alarm: int | None = None
+    condition_right: bool | None = None
+    condition_soon: bool | None = None
+
+
+def _of_fault(lake: Lake, fault: dict[str, Any], incidents: Sequence[dict[str, Any]]) -> _Told:
+    """Of a fault.
+
+    Args:
+        incidents: those that name its update at the end.
+    """
+    released = datetime.fromisoformat(fault["released_at"])
+    if not incidents:
+        return _Told()
+    oracle = ask(lake, fault["update_id"], fault["condition"], released)
+    alarm = min(datetime.fromisoformat(one["alarm_at"]) for one in incidents)
+    behind = factor = None
+    if oracle.alarm is not None:
+        behind = _minutes(alarm - oracle.alarm)
+        named_at = datetime.fromisoformat(incidents[0]["named_at"])
+        factor = (named_at - released) / max(oracle.alarm - released, timedelta(minutes=1))
+    return _Told(
+        alarm_delay_min=None if oracle.first is None else _minutes(alarm - oracle.first),
+        behind_oracle_min=behind,
+        named_after_oracle=factor,
+        crashed_at_alarm=oracle.crashed(alarm),
+        condition_right=same_hosts(lake, fault["update_id"], incidents[-1]["condition"], fault["condition"]),
+        condition_soon=_condition_soon(lake, fault, incidents[0], crashed=oracle.crashed(alarm + _SETTLED)),
+    )
+
+
+def _of_outage(truth: dict[str, Any], incidents: Sequence[dict[str, Any]]) -> _Told:
+    """Of a fleet in which nothing is guilty: how long after an outage the alarm came, if there was one."""
+    if not truth.get("outages"):
+        return _Told()
+    began = datetime.fromisoformat(truth["outages"][0]["at"])
+    delays = [datetime.fromisoformat(one["alarm_at"]) - began for one in incidents]
+    return _Told(alarm_delay_min=min((_minutes(after) for after in delays if after > timedelta(0)), default=None))
 
 
 def guilty_of(truth: dict[str, Any]) -> list[dict[str, Any]]:
