@@ -122,7 +122,7 @@ def cut_short(name: str, error: BaseException, kept: str) -> UnreadableSource:
     return UnreadableSource(f"{name} cannot be read to its end: {what}. {kept}")
 
 
-def named(path: str | Path) -> str:
+def path_text(path: str | Path) -> str:
     """A path as text that can be stored and printed; the name of a file is bytes and need not be UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

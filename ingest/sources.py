@@ -23,7 +23,7 @@ from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
 from ingest.formats.format import HEAD_BYTES, Head
 from ingest.formats.lines import behind_zeros
-from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
+from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, path_text, stdin
 from ingest.recognition import format_of, format_within
 
 STDIN = "-"
@@ -53,7 +53,7 @@ class Hosts:
             within: the folder to load in which it was found.
         """
         if self.by_folder and within is not None and path.parent != within:
-            return named(path.relative_to(within).parts[0])
+            return path_text(path.relative_to(within).parts[0])
         return self.host_id
 
 
@@ -139,14 +139,16 @@ class _Finder:
             elif path.is_dir():
                 self._add_folder(path)
             elif not path.exists():
-                raise UnreadableSource(f"{named(path)} does not exist. Nothing of it was loaded. {_wanted()}")
+                raise UnreadableSource(f"{path_text(path)} does not exist. Nothing of it was loaded. {_wanted()}")
             elif (file := self._file(path, None)) is not None:
                 self.found.append(file)
             else:
-                if (unread := self._known(named(path))) is not None:
-                    raise UnreadableSource(f"{named(path)} {unread.value}, and load that. Nothing of it was loaded.")
-                what = f"ends in {named(path.suffix)}" if path.suffix else "has no suffix"
-                said = f"{named(path)} {what}, and its content is of no known format. Nothing of it was loaded."
+                if (unread := self._known(path_text(path))) is not None:
+                    raise UnreadableSource(
+                        f"{path_text(path)} {unread.value}, and load that. Nothing of it was loaded."
+                    )
+                what = f"ends in {path_text(path.suffix)}" if path.suffix else "has no suffix"
+                said = f"{path_text(path)} {what}, and its content is of no known format. Nothing of it was loaded."
                 raise UnreadableSource(f"{said} {_wanted()}")
         except UnreadableSource:
             raise
@@ -155,13 +157,13 @@ class _Finder:
 
     def _add_folder(self, folder: Path) -> None:
         if (folder / _TABLE).is_dir():
-            said = f"The folder {named(folder)} is a Delta table, whose files may hold rows that it replaced since."
+            said = f"The folder {path_text(folder)} is a Delta table, whose files may hold rows that it replaced since."
             wanted = "Write its rows to Parquet or NDJSON, and load those."
             raise UnreadableSource(f"{said} Nothing of it was loaded. {wanted}")
         found, left_out, problems = len(self.found), len(self.left_out), len(self.problems)
         problems_of_abrt: dict[Path, bool] = {}
         files, tables_of_others = _files_in(folder, lost=self._lost)
-        self.left_out += map(named, tables_of_others)
+        self.left_out += map(path_text, tables_of_others)
         for path in files:
             is_of_problem = problems_of_abrt.get(path.parent)
             try:
@@ -174,14 +176,14 @@ class _Finder:
                 self.problems.append(str(_unreadable(path, error)))
                 continue
             if file is None:
-                self.left_out.append(named(path))
+                self.left_out.append(path_text(path))
             else:
                 self.found.append(file)
         if len(self.found) == found and len(self.problems) == problems:
             others = self.left_out[left_out:]
             del self.left_out[left_out:]
             what = f"{len(others)} files of no known format, among them {others[0]}" if others else "no file"
-            said = f"The folder {named(folder)} holds nothing to load: {what}. Nothing was changed."
+            said = f"The folder {path_text(folder)} holds nothing to load: {what}. Nothing was changed."
             raise UnreadableSource(f"{said} {_wanted()}")
 
     def _add_problem(self, folder: Path, within: Path) -> bool:
@@ -197,8 +199,8 @@ class _Finder:
         except OSError:  # an error is reported for each file in it that cannot be read
             return False
         host = self._hosts.of(folder / "time", within)
-        told = Told(self._changed(about.st_mtime), "log", host, named(folder.name))
-        self.found.append(CrashFile(named(folder), about.st_size, ABRT, told, partial(blocks_of_problem, folder)))
+        told = Told(self._changed(about.st_mtime), "log", host, path_text(folder.name))
+        self.found.append(CrashFile(path_text(folder), about.st_size, ABRT, told, partial(blocks_of_problem, folder)))
         return True
 
     def _lost(self, error: OSError) -> None:
@@ -211,7 +213,7 @@ class _Finder:
         Raises:
             EOFError, OSError, zlib.error, ZstdError: it cannot be read.
         """
-        name, about, inner = named(path), path.stat(), path.name.lower()
+        name, about, inner = path_text(path), path.stat(), path.name.lower()
         size_bytes = about.st_size if S_ISREG(about.st_mode) else None
         if inner.endswith(_PARQUET):
             return Source((name,), size_bytes, lambda: tables.batches(path, name))
@@ -224,7 +226,7 @@ class _Finder:
         if format is None and size_bytes is not None and not inner.endswith(_NDJSON):
             format = format_within(data, read)
         if format is not None:
-            told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
+            told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), path_text(path.name))
             return CrashFile(name, size_bytes, format, told, read)
         if inner.endswith(_NDJSON):
             misread = misread_as(data)
@@ -376,7 +378,7 @@ def _of_lines(
 
 def _unreadable(path: Path, error: Exception) -> UnreadableSource:
     why = getattr(error, "strerror", None) or one_line(error)
-    return UnreadableSource(f"{named(path)} cannot be read: {why}. Nothing of it was loaded.")
+    return UnreadableSource(f"{path_text(path)} cannot be read: {why}. Nothing of it was loaded.")
 
 
 def _wanted() -> str:
