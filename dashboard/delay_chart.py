@@ -8,7 +8,7 @@ from datetime import datetime
 import plotly.graph_objects as go
 
 from dashboard.figures import TIME_TICKS, Figure, base_layout, plotly_time, zone_note
-from dashboard.theme import palette
+from dashboard.theme import Palette, palette
 from fleetcrash.attribution.reporting.delay import Delay
 
 _GAP = 0.1  # of the figure's height between the two
@@ -23,40 +23,7 @@ def delay_chart(
         chosen: the halt that the viewer asks about. marks: events, in the order of time.
     """
     colours = palette(dark=dark)
-    times = [plotly_time(each.halted_at) for each in delay.halts]
-    bounds = [[each.because.low for each in delay.halts], [each.because.high for each in delay.halts]]
-    figure = Figure()
-    for number, bound in enumerate(bounds):
-        figure.add_trace(
-            go.Scatter(
-                x=times,
-                y=bound,
-                mode="lines",
-                line={"width": 0},
-                fill="tonexty" if number else None,
-                fillcolor=f"rgba({', '.join(str(int(colours.culprit[at : at + 2], 16)) for at in (1, 3, 5))}, 0.25)",
-                hoverinfo="skip",
-            )
-        )
-    figure.add_trace(
-        go.Scatter(
-            x=times,
-            y=[each.because.estimate for each in delay.halts],
-            mode="lines",
-            line={"color": colours.culprit, "width": 2},
-            hovertemplate="%{y:,.0f} fewer hit<extra></extra>",
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=times,
-            y=[each.exposed for each in delay.halts],
-            mode="lines",
-            line={"color": colours.ink, "width": 2, "dash": "dash"},
-            hovertemplate="%{y:,} fewer exposed<extra></extra>",
-            yaxis="y2",
-        )
-    )
+    figure = Figure(data=_lines(delay, colours))
     begun, ended = delay.halts[0].halted_at, delay.halts[-1].halted_at
     for number, (words, at) in enumerate(each for each in marks if begun <= each[1] <= ended):
         _upright(figure, at, {"color": colours.muted, "width": 1, "dash": "dot"})
@@ -74,24 +41,14 @@ def delay_chart(
             font={"size": 12, "color": colours.muted},
         )
     _upright(figure, chosen, {"color": colours.ink, "width": 2})
+    half = (1 - _GAP) / 2
     figure.update_layout(
         **base_layout(colours, 320),
         margin={"l": 62, "r": 16, "t": 8, "b": 40},
         showlegend=False,
         hovermode="x unified",
-    )
-    axis = {
-        "rangemode": "tozero",
-        "gridcolor": colours.grid,
-        "zeroline": False,
-        "tickformat": ",d",
-        "nticks": 4,
-        "fixedrange": True,
-    }
-    half = (1 - _GAP) / 2
-    figure.update_layout(
-        yaxis={**axis, "domain": [0, half], "title": _title("hit fewer", colours.muted)},
-        yaxis2={**axis, "domain": [1 - half, 1], "title": _title("exposed fewer", colours.muted)},
+        yaxis=_axis("hit fewer", [0, half], colours),
+        yaxis2=_axis("exposed fewer", [1 - half, 1], colours),
     )
     figure.update_xaxes(
         range=[plotly_time(begun), plotly_time(ended)],
@@ -108,11 +65,52 @@ def delay_chart(
     return figure
 
 
+def _lines(delay: Delay, colours: Palette) -> list[go.Scatter]:
+    """The bounds of hosts hit, the space between them filled; the estimate of these; and hosts exposed."""
+    x = [plotly_time(each.halted_at) for each in delay.halts]
+    red, green, blue = (int(colours.culprit[at : at + 2], 16) for at in (1, 3, 5))
+    unseen = {
+        "x": x,
+        "mode": "lines",
+        "line": {"width": 0},
+        "fillcolor": f"rgba({red}, {green}, {blue}, 0.25)",
+        "hoverinfo": "skip",
+    }
+    return [
+        go.Scatter(**unseen, y=[each.because.low for each in delay.halts]),
+        go.Scatter(**unseen, y=[each.because.high for each in delay.halts], fill="tonexty"),
+        go.Scatter(
+            x=x,
+            y=[each.because.estimate for each in delay.halts],
+            mode="lines",
+            line={"color": colours.culprit, "width": 2},
+            hovertemplate="%{y:,.0f} fewer hit<extra></extra>",
+        ),
+        go.Scatter(
+            x=x,
+            y=[each.exposed for each in delay.halts],
+            mode="lines",
+            line={"color": colours.ink, "width": 2, "dash": "dash"},
+            hovertemplate="%{y:,} fewer exposed<extra></extra>",
+            yaxis="y2",
+        ),
+    ]
+
+
 def _upright(figure: go.Figure, at: datetime, line: dict[str, object]) -> None:
     """Draw a line at an instant from the top of the chart to its bottom."""
     time = plotly_time(at)
     figure.add_shape(type="line", x0=time, x1=time, yref="paper", y0=0, y1=1, line=line)
 
 
-def _title(words: str, colour: str) -> dict[str, object]:
-    return {"text": words, "standoff": 8, "font": {"size": 12, "color": colour}}
+def _axis(title: str, domain: list[float], colours: Palette) -> dict[str, object]:
+    return {
+        "rangemode": "tozero",
+        "gridcolor": colours.grid,
+        "zeroline": False,
+        "tickformat": ",d",
+        "nticks": 4,
+        "fixedrange": True,
+        "domain": domain,
+        "title": {"text": title, "standoff": 8, "font": {"size": 12, "color": colours.muted}},
+    }
