@@ -79,7 +79,8 @@ def mark_releases(
 def _rows(times_at: Sequence[datetime], since: datetime, until: datetime) -> list[tuple[int, bool]]:
     """The row of each label above the plot, lowest first, and whether it is left of its line.
 
-    Close ones have a row each where their lines end, in such an order that no line crosses a label.
+    Close ones have a row each where their lines end, in such an order that no line crosses a label. Where there are no
+    others they are on the side with more room: on a phone a label takes half of the width.
 
     Args:
         times_at: when each was released, in order.
@@ -93,7 +94,8 @@ def _rows(times_at: Sequence[datetime], since: datetime, until: datetime) -> lis
             groups.append([at])
     rows = []
     for group in groups:
-        left_of_it = group[-1] + apart > until
+        room = apart if len(groups) > 1 else (until - since) / 2
+        left_of_it = group[-1] + room > until
         order = range(len(group)) if left_of_it else reversed(range(len(group)))
         rows += [(row, left_of_it) for row in order]
     return rows

@@ -100,6 +100,12 @@ def test_no_label_of_what_is_tied_covers_another_and_no_line_runs_through_one(mi
         covered.append((note.yshift, begins, ends))
 
 
+@pytest.mark.parametrize(("minute", "anchor"), [(25, "left"), (35, "right")])
+def test_the_label_of_the_culprit_is_on_the_side_with_more_room(minute, anchor):
+    figure = _chart(_frame({0: 0.1}), markers=[Marker("guilty", SINCE + timedelta(minutes=minute), "culprit")])
+    assert [note.xanchor for note in figure.layout.annotations if "guilty" in (note.text or "")] == [anchor]
+
+
 def test_labels_in_the_strip_do_not_cover_one_another():
     markers = [Marker(f"content-{number:03d}", SINCE + timedelta(minutes=number)) for number in range(40)]
     figure = _chart(_frame({0: 0.1}), markers=markers)
