@@ -33,6 +33,7 @@ _UNKNOWN_SHARE = 0.5
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
 _LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs one more
 _OF_THREE = frozenset(("os_type", "agent_version", "model", "region", "ring"))
+_TELL_SYSTEM = frozenset(("os_type", "os_version", "os_build", "model"))  # each goes with one operating system
 _MOST_ATTRIBUTES, _MOST_PAIRS = 3, 3
 _NARROWED = 2  # times: by a third attribute, and to versions within two bounds
 _AS_GOOD_AS = 0.95  # of those that have a companion, or are of some kind, so many are and have both
@@ -155,7 +156,8 @@ def find_condition(
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], mean * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
-    return _earned(answers, given)
+    systems = {cells[number].os_type for number in support}
+    return _earned(answers, given, only_system=systems.pop() if len(systems) == 1 else None)
 
 
 def _narrower(
@@ -221,8 +223,12 @@ def _named_by_hosts(answer: _Answer, place: Place, support: Sequence[int]) -> _A
     return replace(answer, hosts=(_AT_A_PLACE, np.bitwise_xor.reduce(prints[inside]).tobytes()))
 
 
-def _earned(answers: Sequence[_Answer], given: Condition | None) -> Condition | None:
-    """The plainest of those that select the likeliest hosts, if they are likely enough."""
+def _earned(answers: Sequence[_Answer], given: Condition | None, only_system: str | None) -> Condition | None:
+    """The plainest of those that select the likeliest hosts, if they are likely enough.
+
+    Args:
+        only_system: the operating system that all exposed hosts have, if they do.
+    """
     total = np.logaddexp.reduce([one.log_weight for one in answers])
     by_hosts: dict[tuple[str | None, bytes], list[_Answer]] = {}
     for one in answers:
@@ -239,7 +245,14 @@ def _earned(answers: Sequence[_Answer], given: Condition | None) -> Condition | 
     least = _KEPT_PROBABILITY if given in said else EARNED_PROBABILITY
     if np.logaddexp.reduce(nearly) - total < np.log(least):
         return None
-    return min(said, key=_plainness) if said else None
+    if not said:
+        return None
+    plainest = min(said, key=_plainness)
+    if only_system is None or plainest.keys() & _TELL_SYSTEM:
+        return plainest
+    # Of hosts at the same place that have another system, none of which is exposed, nothing is known.
+    of_system = {"os_type": only_system, **plainest}
+    return of_system if of_system in said else plainest
 
 
 def _within_reach(

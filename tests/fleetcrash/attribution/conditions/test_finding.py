@@ -229,13 +229,29 @@ def test_where_a_bound_lies_need_not_be_known_for_a_host_or_two():
     assert find_condition([hit, alone, *others], events, expected) != {"os_version": "<10.0.22631", "model": "m1"}
 
 
-def test_cells_that_nobody_was_exposed_in_do_not_part_conditions():
-    """Where every exposed host runs Windows, to say so adds nothing; the plainer condition is given."""
+@pytest.mark.parametrize(
+    ("planted", "told"),
+    [
+        ({}, {"os_type": "windows"}),
+        ({"region": "us"}, {"os_type": "windows", "region": "us"}),
+        ({"model": "m1"}, {"model": "m1"}),
+        ({"os_build": "22631.3880"}, {"os_version": "10.0.22631"}),
+        ({"agent_version": "7.16.2"}, {"os_type": "windows", "agent_version": "7.16.2"}),
+    ],
+    ids=["all", "region", "model", "build", "agent"],
+)
+def test_of_a_release_for_one_system_the_condition_says_which_unless_that_goes_without_saying(planted, told):
+    """Hosts of other systems are not exposed, and nothing is known of them."""
     cells = fleet()
     windows = selected(cells, {"os_type": "windows"})
-    events, expected = counted(cells, {"os_type": "windows", "region": "us"}, events=900.0, seed=3)
-    found = find_condition(cells, events * windows, expected * windows)
-    assert found == {"region": "us"}
+    events, expected = counted(cells, {"os_type": "windows", **planted}, events=900.0, seed=3)
+    assert find_condition(cells, events * windows, expected * windows) == told
+
+
+def test_of_a_release_for_all_systems_it_does_not():
+    cells = fleet()
+    assert find_condition(cells, *counted(cells, {"region": "us"}, events=900.0, seed=3)) == {"region": "us"}
+    assert find_condition(cells, *counted(cells, {}, events=900.0, seed=3)) == {}
 
 
 @pytest.mark.parametrize("name", ["<unknown>", ">=9", ">weird", "x.*", "", " ", "7.11.*", "<7"])
