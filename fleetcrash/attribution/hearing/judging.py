@@ -177,22 +177,25 @@ def _questioned(
 
 
 def _spoken_for(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, said: Testimony) -> tuple[int, ...]:
-    """The likeliest updates that hosts speak for, where a wave of the whole fleet or of a system acquits them.
+    """The likeliest updates that hosts speak for, of those that a wave acquits.
 
-    A slow rise that the baseline does not know explains most of what happens, whoever has what. It does not say why
-    hosts without an update are spared: while they are, more than the wave strikes the others. Once no update was said
-    to do it, hosts have to say so a thousand to one.
+    A slow rise that the baseline does not know explains most of what happens, whoever has what, and one of a kind of
+    host or place most of what happens there. It does not say why hosts of the same kind and place are spared that lack
+    an update: while they are, more than the wave strikes the others. Once no update was said to do it, hosts have to
+    say so a thousand to one.
 
     Args:
         judgement: no update.
     """
     if judgement.wave is None or not inquiry.news.installs_told:
         return ()
-    if not inquiry.spots.is_whole(odds.waves.beginning(judgement.wave).spot):
-        return ()
+    wave = odds.waves.beginning(judgement.wave)
     was_acquitted = case.incident is not None and case.incident.kind is Kind.NO_UPDATE
     least = LOG_THOUSAND if was_acquitted else LOG_MARGIN
-    return tuple(one for one in odds.trial.updates[odds.near].tolist() if said.of_hosts(one) >= least)
+    likely = [one for one in odds.trial.updates[odds.near].tolist() if said.of_hosts(one) >= least]
+    if inquiry.spots.is_whole(wave.spot):
+        return tuple(likely)
+    return tuple(one for one in likely if min(said.at_place(one, wave), said.among_alike(one, wave)) >= least)
 
 
 def _new_name_questioned(
