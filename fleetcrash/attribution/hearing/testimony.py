@@ -14,7 +14,7 @@ from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hearing import doubts
 from fleetcrash.attribution.hearing.after_install import log_by_delay
 from fleetcrash.attribution.hearing.missing_installs import joined_later
-from fleetcrash.attribution.hearing.older import Held, held_by
+from fleetcrash.attribution.hearing.older import TIMES_OTHERS, Held, held_by
 from fleetcrash.attribution.hearing.whole_places import log_odds
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
@@ -233,12 +233,31 @@ class Testimony:
         clearly as those that lack anything else. Who is online more has more of everything, and boots more often: but
         some of the struck lack what is not behind it, and of other updates hosts say as much.
         """
-        held, strays = self._held_at_boots(update)
+        held, asked = self._held_at_boots(update)
         own = held.get(update)
-        if own is None or own.lacking > strays:
+        if own is None:
             return False
         most = max((other.log_ratio for one, other in held.items() if one != update), default=0.0)
-        return own.log_ratio >= max(_LOG_ALONE, most + LOG_THOUSAND)
+        if own.lacking <= _STRAY_SHARE * asked:
+            return own.log_ratio >= max(_LOG_ALONE, most + LOG_THOUSAND)
+        return self._is_alone_but_for_the_lost(update, own.log_ratio, most)
+
+    def _is_alone_but_for_the_lost(self, update: int, says: float, most: float) -> bool:
+        """The same where some of the struck lack it, as installs are lost, and hosts crash of themselves.
+
+        Then they say next to nothing of whatever else half of these or more have; and those alike in whatever is known
+        of hosts say so of it, each by itself.
+
+        Args:
+            says, most: by the hosts beside them, for this update, and for any other that most of them have.
+        """
+        if says < max(_LOG_ALONE + LOG_THOUSAND, TIMES_OTHERS * most):
+            return False
+        events = self._trial.by_age().sum(1)
+        many = self._trial.updates[events > MOSTLY * events[self._trial.row_of(update)]].tolist()
+        if any(says < TIMES_OTHERS * self.of_hosts(other) for other in many if other != update):
+            return False
+        return log_among_alike(self._inquiry.news, update, self._at_boots_since(update)) >= LOG_THOUSAND
 
     def _leaves_out_some_boots(self, update: int) -> bool:
         """Whether boots strike hosts that never had it, hours after its installs, and all of them have another one.
@@ -247,25 +266,29 @@ class Testimony:
         """
         if not self._trial.waits_for_boots(self._trial.row_of(update)):
             return False
-        held, strays = self._held_at_boots(update)
-        own, strays = held.get(update), max(strays, _FEW_STRAYS)
+        held, asked = self._held_at_boots(update)
+        own, strays = held.get(update), max(_STRAY_SHARE * asked, _FEW_STRAYS)
         if own is not None and own.lacking <= strays:
             return False
         return any(other.lacking <= strays and other.log_ratio > 0.0 for other in held.values())
 
-    def _asked_at_boots(self, update: int) -> tuple[Mapping[int, Held], float]:
+    def _asked_at_boots(self, update: int) -> tuple[Mapping[int, Held], int]:
         """What crashes at boots since an update was sent out, where it is likeliest, say for each that the hosts have.
 
         Returns:
-            See ``older.held_by``; and how many of their hosts may lack one that strikes them all.
+            See ``older.held_by``; and how many are asked.
         """
+        asked = to_look_at(np.flatnonzero(self._at_boots_since(update)), _MOST_BOOTS)
+        return held_by(self._inquiry.news, asked), len(asked)
+
+    def _at_boots_since(self, update: int) -> Mask:
+        """(events,) the crashes at boots since an update was sent out, where it is likeliest."""
         inquiry, tick = self._inquiry, self._case.tick
         events, slices = inquiry.news.events, inquiry.spots.slices
         cells = slices.members[self._trial.likeliest_slice(self._trial.row_of(update))] > 0
         at_boots = self._case.events & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
         at_boots &= (events.tick <= tick) & (events.minute >= int(self.pushed(update)[0]))
-        asked = to_look_at(np.flatnonzero(at_boots), _MOST_BOOTS)
-        return held_by(inquiry.news, asked), _STRAY_SHARE * len(asked)
+        return at_boots
 
     def struck_with_one(self, update: int, other: int) -> int:
         """How many of the events happened to hosts that tell of the update, and not of another one."""
