@@ -23,6 +23,7 @@ from fleetcrash.counts import MOSTLY
 _AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _NEARLY_ALL = 0.9  # a few installs are always told late
+_MOSTLY_ALIKE = 0.8  # of the events; the others happened anyway
 _LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
 
 
@@ -114,8 +115,10 @@ def is_doubtful(
             return True
         if onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset):
             return True
+    struck = _mostly_alike(inquiry, struck)
     if not witnesses.may_be_of_one_place(inquiry.news, struck):
         return False
+    told = tuple(witnesses.to_look_at(struck).tolist())
     # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
     there = mine & cells[inquiry.news.events.cell]
     compared = inquiry.moments(tick, there).of(update)
@@ -184,6 +187,16 @@ def _struck(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) 
     exposed = inquiry.news.exposed_events.of(update)
     cells = _slice_of(inquiry, update, trial)
     return np.unique(exposed.event[exposed.known(tick, mine & cells[inquiry.news.events.cell])]), cells
+
+
+def _mostly_alike(inquiry: Inquiry, struck: Ints) -> Ints:
+    """Of some events, by their numbers, those of the outcome that nearly all have; else all.
+
+    Of what a fault does at boots the few crashes of hosts that have long been up are none, wherever these stand.
+    """
+    outcome = inquiry.news.events.outcome[struck]
+    counts = np.bincount(outcome, minlength=1)
+    return struck[outcome == counts.argmax()] if counts.max() >= _MOSTLY_ALIKE * len(struck) else struck
 
 
 def _hosts_struck(inquiry: Inquiry, tick: int, events: Ints, *, booted: bool = False) -> Ints:
