@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
+from dashboard import links
 from dashboard.freshness import Freshness
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
+from dashboard.next_step import command_markup, next_words
 from dashboard.snapshot import Snapshot, Update
 from dashboard.wording import (
     CAUSE_NAMES,
     MOST_TIED,
-    NOT_TOLD,
-    and_more,
     clock,
     condition_words,
     count,
-    counted,
-    hosts_command,
     kind_name,
     on_lake,
     one_of,
@@ -28,15 +27,33 @@ from dashboard.wording import (
     whom,
 )
 
+_MOST_ALSO = 6  # links to other incidents in a banner
 _OF_PLACE = ("region", "site")  # causes that say less than the name of the place
-_HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
-_NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
 
 
-def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
-    """The banner of an open incident."""
+def incident_banner(incident: Incident, snapshot: Snapshot, also: Sequence[Incident] = ()) -> str:
+    """The banner of an open incident.
+
+    Args:
+        also: other open incidents about the same update; the banner leads to them.
+    """
     title = headline(incident, snapshot)
-    return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), next_words(incident, snapshot))
+    more = next_words(incident, snapshot) + _also_open(also, snapshot.as_of)
+    return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), more)
+
+
+def _also_open(also: Sequence[Incident], beside: datetime | None) -> str:
+    """Links to other open incidents about the same update, each by its alarm, as markup."""
+    if not also:
+        return ""
+    shown = [
+        links.link("incident", f"alarm {clock(each.alarm_at, beside=beside)}", id=each.incident_id)
+        + ("" if each.verdict == "update" else ", not confirmed")
+        for each in also[:_MOST_ALSO]
+    ]
+    if len(also) > len(shown):
+        shown.append(f"{count(len(also) - len(shown))} more")
+    return f"<p class='fc-next'><b>Also open about it:</b> {'; '.join(shown)}</p>"
 
 
 def headline(incident: Incident, snapshot: Snapshot) -> str:
@@ -171,7 +188,7 @@ def unjudged_banner(snapshot: Snapshot) -> str:
         title = "Not judged yet: no monitor has ticked on this lake"
         said = "The curves are what was received. A monitor just started judges the past first; without one, run:"
     command = on_lake("fleetcrash monitor", snapshot.root)
-    return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
+    return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)}{command_markup(command)}</p>")
 
 
 def _boxed(kind: str, title: str, figures: str, more: str) -> str:
@@ -220,88 +237,3 @@ def _since(incident: Incident, update: Update | None, beside: datetime | None) -
         released = clock(update.released_at, beside=beside).removesuffix(" UTC")
         return f"released {released}, alarm {clock(incident.alarm_at, beside=update.released_at)}"
     return alarm
-
-
-def next_words(incident: Incident, snapshot: Snapshot) -> str:
-    """Why no update is named, if known, and what to do next, as markup."""
-    said, command = _next_step(incident, snapshot)
-    run = f" <code>{escape(command)}</code>" if command else ""
-    why = f"<b>Why:</b> {text(incident.lacks, 200)}. " if incident.lacks else ""
-    again = f"<b>Again:</b> {escape(before)} " if (before := again_words(incident, snapshot)) else ""
-    return f"<p class='fc-next'>{again}{why}<b>Now:</b> {escape(said)}{run}</p>"
-
-
-def again_words(incident: Incident, snapshot: Snapshot) -> str:
-    """That earlier incidents are about the same update, since when, and whom it hit in all; empty if none are."""
-    others = snapshot.judgement.about_the_same(incident) if snapshot.judgement else ()
-    earlier = [each for each in others if each.alarm_at and incident.alarm_at and each.alarm_at < incident.alarm_at]
-    if not earlier:
-        return ""
-    about = f"{counted(len(earlier), 'earlier incident')} {'is' if len(earlier) == 1 else 'are'} about"
-    first = f"the first alarm was at {clock(earlier[0].alarm_at, beside=snapshot.as_of)}"
-    named = sum(each.verdict == "update" for each in earlier)
-    known = "" if incident.verdict == "update" or not named else f", and it is named in {count(named)} of them"
-    said = f"{about} {plain(incident.suspect)}, {first}{known}."
-    if incident.verdict == "update" and (exposed := incident.impact.get("exposed")) and not snapshot.only_crashes:
-        hit = sum(incident.impact.get(state, 0) for state in _HIT)
-        said += f" In all it hit {count(hit)} of {counted(exposed, 'exposed host')}."
-    return said
-
-
-def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
-    """What to do next, and a command that helps, which may be empty."""
-    if incident.verdict != "update" or incident.update_id is None:
-        said = _without_a_name(incident, snapshot)
-        some = incident.hosts_crashed or incident.hosts_dark
-        command = hosts_command(incident.incident_id, snapshot.root) if some else ""
-        return f"{said} Its hosts:" if command else said, command
-    name = plain(incident.update_id)
-    update = snapshot.update(incident.update_id)
-    pending, dark = incident.impact.get("pending", 0), incident.impact.get("dark", 0)
-    if update is not None and update.reverted_at is not None:
-        withdrawn = clock(update.reverted_at, beside=snapshot.as_of)
-        said = f"{name} was withdrawn {withdrawn}; hosts keep it until it is removed."
-        if dark:
-            said += f" {count(dark)} dark hosts may need hands on site."
-    else:
-        said = f"withdraw {name}."
-        if pending:
-            said += f" {count(pending)} more hosts would match and have not received it."
-    if snapshot.only_crashes:
-        return f"{said} Which hosts have it is not known: {NOT_TOLD}.", ""
-    order = ("dark", "at_risk", "crashed") if update is not None and update.reverted_at is not None else _NEED_SOMEBODY
-    state = next((name for name in order if incident.impact.get(name)), None)
-    command = hosts_command(incident.update_id, snapshot.root, state=state) if state else ""
-    return f"{said} Hosts to reach:" if command else said, command
-
-
-def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
-    """What to do next where no update is named."""
-    if incident.verdict == "cannot_separate":
-        return _until_told(incident, snapshot)
-    if incident.verdict == "no_update":
-        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
-        return f"{what} {plain(incident.summary, 300)}".strip()
-    return "wait for the next tick before you withdraw anything; hold rollouts that are under way."
-
-
-def _until_told(incident: Incident, snapshot: Snapshot) -> str:
-    """What to do while it cannot be told which of the tied updates did it; what is withdrawn needs no pause."""
-    tied = incident.tied
-    wait = (
-        "the next hosts to install one without another will tell."
-        if len(tied) > 1
-        else "the next hosts to install it, or to crash without it, will tell."
-    )
-    known = {each.update_id: snapshot.update(each.update_id) for each in tied}
-    gone = {name: update.reverted_at for name, update in known.items() if update is not None and update.reverted_at}
-    if not gone:
-        which = {0: "", 1: "", 2: " of both"}.get(len(tied), " of all of them")
-        return f"pause the rollout{which}; {wait}"
-    at = snapshot.as_of
-    withdrawn = [f"{plain(name)} was withdrawn {clock(when, beside=at)}" for name, when in gone.items()]
-    said = f"{'; '.join(withdrawn[:MOST_TIED])}; hosts keep {'it' if len(gone) == 1 else 'them'} until removed."
-    rolling = [plain(name) for name in known if name not in gone]
-    if rolling:
-        return f"pause the rollout of {and_more(rolling)}; {wait} {said}"
-    return f"{said} What crashes hosts without {'it' if len(tied) == 1 else 'any of them'} is something else."

@@ -179,6 +179,19 @@ class Judgement:
         return tuple(sorted((each for each in self.incidents if each.is_open), key=_urgency))
 
     @property
+    def faults(self) -> tuple[tuple[Incident, ...], ...]:
+        """Open incidents, in their order, those about one and the same update together: it strikes again, but is one.
+
+        What is tied is only with those of an update if it is that update's alone, and likely enough to be named.
+        """
+        together: dict[tuple[str, str], list[Incident]] = {}
+        for each in self.open:
+            is_of_one = each.suspect is not None and (each.verdict == "update" or each.unconfirmed)
+            place = ("update", each.suspect or "") if is_of_one else ("incident", each.incident_id)
+            together.setdefault(place, []).append(each)
+        return tuple(map(tuple, together.values()))
+
+    @property
     def closed(self) -> tuple[Incident, ...]:
         """Closed incidents, the last closed first."""
         return tuple(

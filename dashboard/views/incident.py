@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import tables
-from dashboard.banner import followed_words, headline, next_words
+from dashboard.banner import followed_words, headline
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
@@ -18,6 +18,7 @@ from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
+from dashboard.next_step import next_words
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel

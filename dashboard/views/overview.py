@@ -54,14 +54,15 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
         st.html(quiet_banner(judgement, freshness(snapshot, datetime.now(UTC))))
         _links(judgement.closed[:1], "Open the closed incident")
         return
-    several = len(judgement.open) > 1  # or no link could be told from another
-    for incident in judgement.open[:_MOST_BANNERS]:
-        st.html(incident_banner(incident, snapshot))
-        _links([incident], "Open the incident", naming=several, as_of=snapshot.as_of)
-    others = judgement.open[_MOST_BANNERS:]
+    faults = judgement.faults
+    several = len(faults) > 1  # or no link could be told from another
+    for first, *also in faults[:_MOST_BANNERS]:
+        st.html(incident_banner(first, snapshot, also))
+        _links([first], "Open the incident", naming=several, as_of=snapshot.as_of)
+    others = [first for first, *_ in faults[_MOST_BANNERS:]]
     _links(others[:_MOST_LINKS], "Also open", naming=True, as_of=snapshot.as_of)
     if len(others) > _MOST_LINKS:
-        more = count(len(others) - _MOST_LINKS)
+        more = count(sum(map(len, faults[_MOST_BANNERS + _MOST_LINKS :])))
         st.page_link(incident_page(), label=f"All incidents, {more} more of them open →")
 
 
@@ -191,7 +192,7 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         return Card("Culprit", "–", more="not judged yet")
     if not judgement.open:
         return Card("Culprit", "none", more=f"no open incident as of {clock(judgement.as_of, beside=snapshot.as_of)}")
-    first, others = judgement.open[0], len(judgement.open) - 1
+    (first, *_), others = judgement.faults[0], len(judgement.faults) - 1
     if first.verdict == "update":
         sure = f"probability {percent(first.probability)}" + (f"; {others} more open" if others else "")
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")

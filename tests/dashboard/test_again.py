@@ -27,7 +27,8 @@ def test_an_update_that_strikes_again_is_told_with_all_it_hit(lake: Lake, overvi
     tick(lake, [_closed(10), _closed(11), incident(alarm_at="2026-03-04T13:30:00Z")])
     text = overview(lake.root).text
     assert f"Again: 2 earlier incidents are about {GUILTY}, the first alarm was at 10:10 UTC." in text
-    assert "In all it hit 18 of 21 exposed hosts. Now: withdraw" in text  # recovered, dark and crashed
+    assert "In all it hit 18 of 21 exposed hosts." in text  # recovered, dark and crashed
+    assert text.index("Now: withdraw") < text.index("Again:")
 
 
 def test_a_tie_says_that_its_update_was_named_before(lake: Lake, overview):
@@ -52,10 +53,48 @@ def test_every_incident_of_an_update_leads_to_the_others(lake: Lake, incident_pa
     assert "Other incidents" not in incident_page(lake.root, "inc-9").text
 
 
-def test_of_many_open_incidents_each_link_is_told_from_the_others_and_the_rest_is_listed(lake: Lake, overview):
+def test_open_incidents_about_one_update_are_one_banner_that_leads_to_each(lake: Lake, overview):
+    other = {"update_id": INNOCENT, "candidates": [{"update_id": INNOCENT, "probability": 0.95}]}
+    tick(
+        lake,
+        [
+            incident(incident_id="inc-a", alarm_at="2026-03-04T12:02:00Z"),
+            incident(incident_id="inc-b", alarm_at="2026-03-04T12:40:00Z", **TIE),
+            incident(incident_id="inc-c", alarm_at="2026-03-04T13:30:00Z"),
+            incident(incident_id="inc-d", alarm_at="2026-03-04T12:10:00Z", **other),
+        ],
+    )
+    page = overview(lake.root)
+    assert page.markup.count("fc-banner fc-update") == 2
+    assert "Also open about it: alarm 12:02 UTC ; alarm 12:40 UTC , not confirmed" in page.text
+    assert all(f'href="incident?id={name}"' in page.markup for name in ("inc-a", "inc-b"))
+    assert page.links == [
+        f"Open the incident: {GUILTY} is crashing Windows hosts, agent ≥ 7.11, alarm 13:30 UTC →",
+        f"Open the incident: {INNOCENT} is crashing Windows hosts, agent ≥ 7.11, alarm 12:10 UTC →",
+    ]
+    assert "probability 99.8 %; 1 more open" in page.text
+
+
+@pytest.mark.parametrize(
+    "tied",
+    [
+        {"candidates": [{"update_id": GUILTY, "probability": 0.5}]},
+        {"candidates": [{"update_id": name, "probability": 0.49} for name in (GUILTY, INNOCENT)]},
+        {"where": {"kind": "wave", "name": "region amer", "dimension": "region", "since": None, "module": None}},
+    ],
+    ids=["unlikely", "with another", "with a place"],
+)
+def test_what_may_be_another_fault_keeps_its_banner(tied: dict[str, Any], lake: Lake, overview):
+    tick(lake, [incident(), incident(incident_id="inc-t", **TIE | tied)])
+    page = overview(lake.root)
+    assert page.markup.count('class="fc fc-banner fc-') == 2
+    assert "Also open about it" not in page.text
+
+
+def test_of_many_faults_each_link_is_told_from_the_others_and_the_rest_is_listed(lake: Lake, overview):
     alarms = [f"2026-03-04T12:{minute:02}:00Z" for minute in range(10, 30)]
-    tick(lake, [incident(incident_id=f"inc-{at[14:16]}", alarm_at=at) for at in alarms])
+    tick(lake, [incident(incident_id=f"inc-{at[14:16]}", alarm_at=at, update_id=f"u-{at[14:16]}") for at in alarms])
     links = overview(lake.root).links
     assert len(links) == len(set(links)) == 9
-    assert links[3] == f"Also open: {GUILTY} is crashing Windows hosts, agent ≥ 7.11, alarm 12:26 UTC →"
+    assert links[3] == "Also open: u-26 is crashing Windows hosts, agent ≥ 7.11, alarm 12:26 UTC →"
     assert links[-1] == "All incidents, 12 more of them open →"

@@ -38,6 +38,7 @@ def test_a_named_update_is_the_first_thing_read(lake: Lake, overview):
     ):
         assert said in banner
     assert "fleetcrash hosts content-291 --state at_risk --csv" in banner
+    assert "<span>--state</span> <span>at_risk</span>" in page.markup, "no option is torn apart at its hyphens"
     assert [link.label for link in page.app.get("page_link")] or "Open the incident" in str(page.app)
 
 
@@ -120,7 +121,8 @@ def test_the_hosts_to_reach_are_some(impact: dict[str, int], asked: str, lake: L
                 GUILTY,
                 "whether it did it cannot be told yet",
                 "50.0 %",
-                "Why: too few hosts <i>lack it. Now: pause",
+                "Now: pause",
+                "Why: too few hosts <i>lack it.",
                 "not certain",
             ],
         ),

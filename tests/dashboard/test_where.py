@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.banner import headline, next_words, plain_headline
+from dashboard.banner import headline, plain_headline
 from dashboard.incidents import Candidate, Incident, Where, read_judgement
+from dashboard.next_step import next_words
 from dashboard.snapshot import LakeState, Snapshot, Update
 from tests.dashboard.fleet import GUILTY, NOW, RELEASED, incident, outage, tick
 

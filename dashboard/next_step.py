@@ -1,0 +1,140 @@
+"""What to do about an incident and why, as lines: below the facts of its banner, and in the text for a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from dashboard.incidents import Incident
+from dashboard.snapshot import Snapshot
+from dashboard.wording import (
+    MOST_TIED,
+    NOT_TOLD,
+    and_more,
+    clock,
+    count,
+    counted,
+    hosts_command,
+    plain,
+)
+
+_HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
+_NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of advice or of reasons.
+
+    Attributes:
+        label: what it tells, such as "Now". said: in plain words. command: that helps; may be empty.
+    """
+
+    label: str
+    said: str
+    command: str = ""
+
+
+def next_lines(incident: Incident, snapshot: Snapshot) -> list[Line]:
+    """What to do next, then why no update is named, if known, and what came before."""
+    said, command = _next_step(incident, snapshot)
+    return [
+        Line("Now", said, command),
+        *([Line("Why", f"{plain(incident.lacks, 200)}.")] if incident.lacks else []),
+        *([Line("Again", before)] if (before := again_words(incident, snapshot)) else []),
+    ]
+
+
+def next_words(incident: Incident, snapshot: Snapshot) -> str:
+    """The same as markup."""
+    return as_markup(next_lines(incident, snapshot))
+
+
+def as_markup(lines: list[Line]) -> str:
+    """Lines, each a paragraph."""
+    return "".join(
+        f"<p class='fc-next'><b>{escape(line.label)}:</b> {escape(line.said)}{command_markup(line.command)}</p>"
+        for line in lines
+    )
+
+
+def command_markup(command: str) -> str:
+    """A command as it is typed. Its words stay whole where a line has room, so that no option is torn apart."""
+    words = " ".join(f"<span>{escape(word)}</span>" for word in command.split(" "))
+    return f" <code>{words}</code>" if command else ""
+
+
+def again_words(incident: Incident, snapshot: Snapshot) -> str:
+    """That earlier incidents are about the same update, since when, and whom it hit in all; empty if none are."""
+    others = snapshot.judgement.about_the_same(incident) if snapshot.judgement else ()
+    earlier = [each for each in others if each.alarm_at and incident.alarm_at and each.alarm_at < incident.alarm_at]
+    if not earlier:
+        return ""
+    about = f"{counted(len(earlier), 'earlier incident')} {'is' if len(earlier) == 1 else 'are'} about"
+    first = f"the first alarm was at {clock(earlier[0].alarm_at, beside=snapshot.as_of)}"
+    named = sum(each.verdict == "update" for each in earlier)
+    known = "" if incident.verdict == "update" or not named else f", and it is named in {count(named)} of them"
+    said = f"{about} {plain(incident.suspect)}, {first}{known}."
+    if incident.verdict == "update" and (exposed := incident.impact.get("exposed")) and not snapshot.only_crashes:
+        hit = sum(incident.impact.get(state, 0) for state in _HIT)
+        said += f" In all it hit {count(hit)} of {counted(exposed, 'exposed host')}."
+    return said
+
+
+def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
+    """What to do next, and a command that helps, which may be empty."""
+    if incident.verdict != "update" or incident.update_id is None:
+        said = _without_a_name(incident, snapshot)
+        some = incident.hosts_crashed or incident.hosts_dark
+        command = hosts_command(incident.incident_id, snapshot.root) if some else ""
+        return f"{said} Its hosts:" if command else said, command
+    name = plain(incident.update_id)
+    update = snapshot.update(incident.update_id)
+    pending, dark = incident.impact.get("pending", 0), incident.impact.get("dark", 0)
+    if update is not None and update.reverted_at is not None:
+        withdrawn = clock(update.reverted_at, beside=snapshot.as_of)
+        said = f"{name} was withdrawn {withdrawn}; hosts keep it until it is removed."
+        if dark:
+            said += f" {count(dark)} dark hosts may need hands on site."
+    else:
+        said = f"withdraw {name}."
+        if pending:
+            said += f" {count(pending)} more hosts would match and have not received it."
+    if snapshot.only_crashes:
+        return f"{said} Which hosts have it is not known: {NOT_TOLD}.", ""
+    order = ("dark", "at_risk", "crashed") if update is not None and update.reverted_at is not None else _NEED_SOMEBODY
+    state = next((name for name in order if incident.impact.get(name)), None)
+    command = hosts_command(incident.update_id, snapshot.root, state=state) if state else ""
+    return f"{said} Hosts to reach:" if command else said, command
+
+
+def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
+    """What to do next where no update is named."""
+    if incident.verdict == "cannot_separate":
+        return _until_told(incident, snapshot)
+    if incident.verdict == "no_update":
+        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
+        return f"{what} {plain(incident.summary, 300)}".strip()
+    return "wait for the next tick before you withdraw anything; hold rollouts that are under way."
+
+
+def _until_told(incident: Incident, snapshot: Snapshot) -> str:
+    """What to do while it cannot be told which of the tied updates did it; what is withdrawn needs no pause."""
+    tied = incident.tied
+    wait = (
+        "the next hosts to install one without another will tell."
+        if len(tied) > 1
+        else "the next hosts to install it, or to crash without it, will tell."
+    )
+    known = {each.update_id: snapshot.update(each.update_id) for each in tied}
+    gone = {name: update.reverted_at for name, update in known.items() if update is not None and update.reverted_at}
+    if not gone:
+        which = {0: "", 1: "", 2: " of both"}.get(len(tied), " of all of them")
+        return f"pause the rollout{which}; {wait}"
+    at = snapshot.as_of
+    withdrawn = [f"{plain(name)} was withdrawn {clock(when, beside=at)}" for name, when in gone.items()]
+    said = f"{'; '.join(withdrawn[:MOST_TIED])}; hosts keep {'it' if len(gone) == 1 else 'them'} until removed."
+    rolling = [plain(name) for name in known if name not in gone]
+    if rolling:
+        return f"pause the rollout of {and_more(rolling)}; {wait} {said}"
+    return f"{said} What crashes hosts without {'it' if len(tied) == 1 else 'any of them'} is something else."
