@@ -10,8 +10,8 @@ from dashboard import links
 from dashboard.freshness import Freshness
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
-from dashboard.next_step import command_markup, next_words
-from dashboard.snapshot import Snapshot, Update
+from dashboard.next_step import command_markup, earlier_ones, hit_in_all, next_words
+from dashboard.snapshot import Snapshot
 from dashboard.wording import (
     CAUSE_NAMES,
     MOST_TIED,
@@ -198,7 +198,6 @@ def _boxed(kind: str, title: str, figures: str, more: str) -> str:
 
 def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     impact, evidence = incident.impact, incident.evidence
-    beside = snapshot.as_of
     shown = []
     if incident.verdict == "update":
         shown += [
@@ -214,7 +213,8 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
     if incident.hosts_left is not None:
         shown.append(Fact("Went offline", count(incident.hosts_left)))
-    hit = [Fact("Hosts crashed", count(crashed) + of_all)]
+    in_all = hit_in_all(incident, snapshot)
+    hit = [Fact("Hit in all", in_all) if in_all else Fact("Hosts crashed", count(crashed) + of_all)]
     if snapshot.only_crashes:
         hit.append(Fact("At risk, dark", "not known"))
     elif incident.verdict == "update":
@@ -227,13 +227,15 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
         else:
             hit.insert(0 if incident.is_silence else len(hit), Fact("Went dark", count(dark)))
     shown += hit
-    shown.append(Fact("Since", _since(incident, snapshot.update(incident.update_id), beside)))
+    shown.append(Fact("Since", _since(incident, snapshot)))
     return shown
 
 
-def _since(incident: Incident, update: Update | None, beside: datetime | None) -> str:
-    alarm = f"alarm {clock(incident.alarm_at, beside=beside)}"
+def _since(incident: Incident, snapshot: Snapshot) -> str:
+    beside, update = snapshot.as_of, snapshot.update(incident.update_id)
     if incident.verdict == "update" and update is not None:
+        earlier = earlier_ones(incident, snapshot)
+        word, alarm_at = ("first alarm", earlier[0].alarm_at) if earlier else ("alarm", incident.alarm_at)
         released = clock(update.released_at, beside=beside).removesuffix(" UTC")
-        return f"released {released}, alarm {clock(incident.alarm_at, beside=update.released_at)}"
-    return alarm
+        return f"released {released}, {word} {clock(alarm_at, beside=update.released_at)}"
+    return f"alarm {clock(incident.alarm_at, beside=beside)}"

@@ -64,21 +64,30 @@ def command_markup(command: str) -> str:
     return f" <code>{words}</code>" if command else ""
 
 
-def again_words(incident: Incident, snapshot: Snapshot) -> str:
-    """That earlier incidents are about the same update, since when, and whom it hit in all; empty if none are."""
+def earlier_ones(incident: Incident, snapshot: Snapshot) -> list[Incident]:
+    """The incidents about the same update that had their alarm before, the first one first."""
     others = snapshot.judgement.about_the_same(incident) if snapshot.judgement else ()
-    earlier = [each for each in others if each.alarm_at and incident.alarm_at and each.alarm_at < incident.alarm_at]
+    return [each for each in others if each.alarm_at and incident.alarm_at and each.alarm_at < incident.alarm_at]
+
+
+def hit_in_all(incident: Incident, snapshot: Snapshot) -> str:
+    """Whom an update hit since its release, where its incident counts only from its own alarm on; else empty."""
+    exposed = incident.impact.get("exposed")
+    if incident.verdict != "update" or not exposed or snapshot.only_crashes or not earlier_ones(incident, snapshot):
+        return ""
+    return f"{count(sum(incident.impact.get(state, 0) for state in _HIT))} of {count(exposed)} exposed"
+
+
+def again_words(incident: Incident, snapshot: Snapshot) -> str:
+    """That earlier incidents are about the same update, and since when; empty if none are."""
+    earlier = earlier_ones(incident, snapshot)
     if not earlier:
         return ""
     about = f"{counted(len(earlier), 'earlier incident')} {'is' if len(earlier) == 1 else 'are'} about"
     first = f"the first alarm was at {clock(earlier[0].alarm_at, beside=snapshot.as_of)}"
     named = sum(each.verdict == "update" for each in earlier)
     known = "" if incident.verdict == "update" or not named else f", and it is named in {count(named)} of them"
-    said = f"{about} {plain(incident.suspect)}, {first}{known}."
-    if incident.verdict == "update" and (exposed := incident.impact.get("exposed")) and not snapshot.only_crashes:
-        hit = sum(incident.impact.get(state, 0) for state in _HIT)
-        said += f" In all it hit {count(hit)} of {counted(exposed, 'exposed host')}."
-    return said
+    return f"{about} {plain(incident.suspect)}, {first}{known}."
 
 
 def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
-from dashboard.next_step import next_words
+from dashboard.next_step import hit_in_all, next_words
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
@@ -169,11 +169,12 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
     exposed = evidence.get("hosts_exposed")
     share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""
     word = "exposed" if incident.verdict == "update" else "concerned"
+    in_all = hit_in_all(incident, snapshot)
     hit = Card(
-        "Hosts crashed",
+        "Hosts crashed, this alarm" if in_all else "Hosts crashed",
         count(crashed),
         unit=f"of {count(exposed)} {word}" if exposed else "",
-        more=f"{share}{counted(evidence.get('crashes'), 'crash')}",
+        more=f"{share}{counted(evidence.get('crashes'), 'crash')}" + (f"; in all it hit {in_all}" if in_all else ""),
     )
     if snapshot.only_crashes:
         return [who, hit, Card("At risk, recovered, dark", "–", more=f"not known: {NOT_TOLD}")]

@@ -170,7 +170,7 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
             f"Hosts crashed{where}",
             count(hit["hosts_crashed"]),
             unit=_of_online(hit, snapshot),
-            more=f"{counted(hit['crashes'], 'crash')}, {view.window_words(selection).partition(':')[0]}",
+            more=f"{counted(hit['crashes'], 'crash')} of any cause, {view.window_words(selection).partition(':')[0]}",
             address=links.address("clusters"),
         )
         if not snapshot.cannot_tell(view.filters)

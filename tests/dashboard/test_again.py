@@ -27,8 +27,17 @@ def test_an_update_that_strikes_again_is_told_with_all_it_hit(lake: Lake, overvi
     tick(lake, [_closed(10), _closed(11), incident(alarm_at="2026-03-04T13:30:00Z")])
     text = overview(lake.root).text
     assert f"Again: 2 earlier incidents are about {GUILTY}, the first alarm was at 10:10 UTC." in text
-    assert "In all it hit 18 of 21 exposed hosts." in text  # recovered, dark and crashed
+    assert "Hit in all 18 of 21 exposed" in text  # recovered, dark and crashed
+    assert "Since released 12:00, first alarm 10:10 UTC" in text
     assert text.index("Now: withdraw") < text.index("Again:")
+
+
+def test_its_page_tells_what_this_alarm_counts_from_what_it_hit_in_all(lake: Lake, incident_page):
+    evidence = {**incident()["evidence"], "hosts_crashed": 7, "crashes": 9}
+    tick(lake, [_closed(10), incident(alarm_at="2026-03-04T13:30:00Z", evidence=evidence)])
+    text = incident_page(lake.root, "inc-0001").text
+    assert "Hosts crashed, this alarm 7 of 21 exposed 33.3 % of them; 9 crashes; in all it hit 18 of 21 exposed" in text
+    assert "this alarm" not in incident_page(lake.root, "inc-10").text, "the first one has none before it"
 
 
 def test_a_tie_says_that_its_update_was_named_before(lake: Lake, overview):

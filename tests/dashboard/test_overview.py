@@ -401,3 +401,10 @@ def test_of_crashes_alone_the_curve_counts_them_and_nobody_is_said_to_be_online(
     assert "crashes are counted instead of rated" in page.text
     assert "nobody tells who was online" in page.text
     assert page.lines == {"Windows"}
+
+
+def test_the_crashes_of_the_fleet_are_not_taken_for_those_of_the_incident(lake: Lake, overview):
+    tick(lake, [incident()])
+    text = overview(lake.root).text
+    assert "Hosts crashed 18 of 21 exposed" in text
+    assert "Hosts crashed 28 of 60 online 64 crashes of any cause, last 24h" in text

@@ -79,7 +79,7 @@ def test_crashes_and_hosts_that_crashed(lake: Lake, asked, overview, view):
     _all_are(
         crashes,
         {
-            "overview": _number(first, r"online ([\d,]+) crashes, all that is known"),
+            "overview": _number(first, r"online ([\d,]+) crashes of any cause, all that is known"),
             "overview by version": _sum(first, "Crash rate by agent version", r"\| (\d+) \| \d+ of"),
             "overview by cluster": _sum(first, "Top crash clusters", r"\| \d+ \| (\d+) \| \D+ \| \d\d:"),
             "clusters": _sum(clusters, "Crash clusters", r"\| \d+ \| (\d+) \| \D+ \| \d\d:"),
