@@ -63,7 +63,8 @@ def headline(incident: Incident, snapshot: Snapshot) -> str:
         return f"{name} ({escape(kind_name(incident.update_kind))}) {_does(incident)} {escape(_whom(incident))}"
     if incident.verdict == "cannot_separate":
         return f"{_tie(incident)}{_fits_better(incident, snapshot.as_of)}"
-    rose = f"{_rose(incident, module=True)}{_somewhere(incident, snapshot.as_of)}"
+    inside = f"<b>{text(incident.where.module)}</b>" if incident.where and incident.where.module else ""
+    rose = f"{_rose(incident, inside=inside)}{_somewhere(incident, snapshot.as_of)}"
     if incident.verdict == "no_update":
         if not snapshot.updates:
             return f"{rose}, and <b>no update is known</b> to be in the fleet{_following(incident)}"
@@ -111,19 +112,18 @@ def _following(incident: Incident) -> str:
     return f": this follows {escape(CAUSE_NAMES.get(cause, 'something that is no update'))}"
 
 
-def _rose(incident: Incident, *, module: bool = False) -> str:
-    """What happened to hosts, whatever did it, as markup.
+def _rose(incident: Incident, *, inside: str = "") -> str:
+    """What happened to hosts, whatever did it.
 
     Args:
-        module: whether to name the one in which they crashed.
+        inside: the module in which they crashed, as it is to be shown; empty not to name it.
     """
     if incident.hosts_left is not None:
         return "Hosts went offline"
     if incident.is_silence:
         return "Servers went dark"
-    inside = f" in <b>{text(incident.where.module)}</b>" if module and incident.where and incident.where.module else ""
     both = " and servers went dark" if incident.hosts_dark > incident.hosts_crashed else ""
-    return f"Crashes{inside} rose{both}"
+    return f"Crashes{f' in {inside}' if inside else ''} rose{both}"
 
 
 def _does(incident: Incident) -> str:
@@ -147,18 +147,22 @@ def plain_headline(incident: Incident) -> str:
         other = "something that is no update" if names else f"{_rose(incident)}; whether an update did it {cannot}"
         return one_of(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
-        return f"No update to blame: {followed_words(incident)}"
+        where = incident.where
+        inside = plain(where.module) if where else ""
+        place = f" {place_words(where.name, where.dimension)}" if where and where.name else ""
+        followed = "" if place or inside else f": {followed_words(incident)}"
+        return f"{_rose(incident, inside=inside)}{place}, no update to blame{followed}"
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
 
 
 def followed_words(incident: Incident) -> str:
-    """What a rise without an update follows, without markup: where it is, if that is known."""
+    """What a rise without an update is or follows, without markup: where it is, if that is known."""
     where, cause = incident.where, incident.cause or ""
     if where is not None and where.name and cause in (*_OF_PLACE, "other"):
-        return plain(where.name, 60)
+        return f"a rise {place_words(where.name, where.dimension)}"
     if where is not None and where.module and cause == "module":
-        return plain(where.module)
-    return CAUSE_NAMES.get(cause, "another cause")
+        return f"crashes in {plain(where.module)}"
+    return f"this follows {CAUSE_NAMES.get(cause, 'another cause')}"
 
 
 def quiet_banner(judgement: Judgement, age: Freshness) -> str:

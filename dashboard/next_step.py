@@ -15,6 +15,7 @@ from dashboard.wording import (
     count,
     counted,
     hosts_command,
+    place_words,
     plain,
 )
 
@@ -122,9 +123,28 @@ def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
     if incident.verdict == "cannot_separate":
         return _until_told(incident, snapshot)
     if incident.verdict == "no_update":
-        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
-        return f"{what} {plain(incident.summary, 300)}".strip()
+        if not snapshot.updates:
+            return f"load releases or installs as well. {plain(incident.summary, 300)}".strip()
+        return f"{_look_for(incident, snapshot)} Withdrawing an update would not help."
     return "wait for the next tick before you withdraw anything; hold rollouts that are under way."
+
+
+def _look_for(incident: Incident, snapshot: Snapshot) -> str:
+    """Where to look for the cause of a rise that follows no update."""
+    where, cause = incident.where, incident.cause or ""
+    since = f" from {clock(where.since, beside=snapshot.as_of)} on" if where is not None and where.since else ""
+    place = f" {place_words(where.name, where.dimension)}" if where is not None and where.name else ""
+    if cause == "backlog":
+        return "old reports came all at once: look at why they were late (Data health tells the lag by feed)."
+    if cause == "clock":
+        return "look at the clocks of its hosts: they tell times at which nothing crashed."
+    if cause == "host":
+        return f"look at these hosts one by one, at their hardware first{since}."
+    if cause == "module":
+        module = plain(where.module) if where is not None and where.module else "that module"
+        return f"find out what brought or changed {module}{place}{since}: no known update did."
+    what = "power, network or a shared service" if cause in ("region", "site") else "what else changed"
+    return f"look for {what}{place}{since}."
 
 
 def _until_told(incident: Incident, snapshot: Snapshot) -> str:

@@ -157,7 +157,7 @@ def _attribution(incident: Incident) -> Card:
         value = "tied" if len(incident.tied) > 1 else "not confirmed" if incident.unconfirmed else "not certain"
         return Card("Attribution", value, more=tied)
     if incident.verdict == "no_update":
-        return Card("Attribution", "no update", more=f"follows {followed_words(incident)}")
+        return Card("Attribution", "no update", more=followed_words(incident))
     if incident.is_open:
         return Card("Attribution", "open", more="still being judged")
     return Card("Attribution", "none", more="closed before anything could be told")
@@ -248,7 +248,7 @@ def _states(incident: Incident, snapshot: Snapshot) -> None:
             gone = incident.evidence.get("hosts_exposed")
             st.html(notice("No host counts as exposed", still if gone else "None is known to have had the update."))
         else:
-            st.html(notice("Not counted", "Hosts are counted by state once an update is named."))
+            st.html(notice("Not counted", _why_not_by_state(incident)))
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)
@@ -259,6 +259,15 @@ def _states(incident: Incident, snapshot: Snapshot) -> None:
         config={"displayModeBar": False},
         alt=f"Hosts: {said}.",
     )
+
+
+def _why_not_by_state(incident: Incident) -> str:
+    below = "Those that were hit, with what became of each, are listed below."
+    if incident.verdict == "no_update":
+        return f"No update is to blame, so no host is exposed to one. {below}"
+    if incident.is_open:
+        return f"Hosts are counted by state once an update is named. {below}"
+    return f"No update was named. {below}"
 
 
 def _went_offline(incident: Incident, hosts: int) -> Card:

@@ -201,5 +201,5 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         tied, alone = len(first.tied), "not confirmed" if first.unconfirmed else "not certain"
         return Card("Culprit", f"one of {tied}" if tied > 1 else alone, more=names)
     if first.verdict == "no_update":
-        return Card("Culprit", "no update", more=f"follows {followed_words(first)}")
+        return Card("Culprit", "no update", more=followed_words(first))
     return Card("Culprit", "being judged", more=f"alarm {clock(first.alarm_at, beside=snapshot.as_of)}")

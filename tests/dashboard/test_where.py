@@ -73,7 +73,7 @@ def test_text_of_the_fleet_is_no_markup():
 
 def test_what_is_open_elsewhere_is_told_by_its_place_too():
     one = Incident("inc-1", "no_update", cause="region", where=Where("region amer", "region", SINCE, ""))
-    assert plain_headline(one) == "No update to blame: region amer"
+    assert plain_headline(one) == "Crashes rose in region amer, no update to blame"
 
 
 def test_the_banner_and_the_page_say_it(tmp_path: Path, overview, incident_page):
@@ -93,7 +93,9 @@ def test_the_banner_and_the_page_say_it(tmp_path: Path, overview, incident_page)
     assert title in overview(lake.root).text
     text = incident_page(lake.root, "inc-0001").text
     assert title in text
-    assert "no update follows region amer" in text
+    assert "no update a rise in region amer" in text
+    assert "No update is to blame, so no host is exposed to one." in text
+    assert "once an update is named" not in text
 
 
 @pytest.mark.parametrize("where", [None, "amer", {}, {"name": 3}])
@@ -125,3 +127,21 @@ def test_a_tie_about_one_update_that_is_withdrawn_says_so():
     now = next_words(alone, snapshot)
     assert f"{GUILTY} was withdrawn 14:00 UTC; hosts keep it until removed." in now
     assert "pause" not in now
+
+
+@pytest.mark.parametrize(
+    ("cause", "where", "words"),
+    [
+        ("region", Where("region amer", "region", SINCE, ""), "power, network or a shared service in region amer from"),
+        ("other", Where("Windows", "os_type", SINCE, ""), "look for what else changed on Windows from"),
+        ("module", Where("Windows", "os_type", SINCE, "gpu.sys"), "what brought or changed gpu.sys on Windows from"),
+        ("host", None, "look at these hosts one by one"),
+        ("backlog", None, "old reports came all at once"),
+        ("clock", None, "look at the clocks of its hosts"),
+        (None, None, "look for what else changed."),
+    ],
+)
+def test_where_no_update_is_to_blame_it_is_said_where_to_look(cause: str | None, where: Where | None, words: str):
+    now = next_words(Incident("inc-1", "no_update", cause=cause, where=where), SNAPSHOT)
+    assert words in now
+    assert "Withdrawing an update would not help." in now
