@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -10,6 +11,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.wording import (
     MOST_TIED,
     NOT_TOLD,
+    ago,
     and_more,
     clock,
     count,
@@ -17,8 +19,11 @@ from dashboard.wording import (
     hosts_command,
     place_words,
     plain,
+    times,
 )
 
+CONTROLS = {"window_min", "after", "before", "placebo", "placebo_as_many"}
+_AS_MANY_BY_CHANCE = 0.05  # share of random install times that strike as many: from there on they tell little
 _HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
 _NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
 
@@ -46,6 +51,17 @@ def next_lines(incident: Incident, snapshot: Snapshot) -> list[Line]:
     ]
 
 
+def page_lines(incident: Incident, snapshot: Snapshot) -> list[Line]:
+    """The same for the page of an incident, with what the name rests on; of one that is closed, what it left to do."""
+    because = because_words(incident, snapshot)
+    reasons = [Line("Because", because)] if because else []
+    if incident.is_open:
+        now, *rest = next_lines(incident, snapshot)
+        return [now, *reasons, *rest]
+    left = _left_to_do(incident, snapshot)
+    return [*([left] if left else []), *reasons]
+
+
 def next_words(incident: Incident, snapshot: Snapshot) -> str:
     """The same as markup."""
     return as_markup(next_lines(incident, snapshot))
@@ -63,6 +79,54 @@ def command_markup(command: str) -> str:
     """A command as it is typed. Its words stay whole where a line has room, so that no option is torn apart."""
     words = " ".join(f"<span>{escape(word)}</span>" for word in command.split(" "))
     return f" <code>{words}</code>" if command else ""
+
+
+def because_words(incident: Incident, snapshot: Snapshot) -> str:
+    """What a name rests on, as counts that a person can check by hand; empty where none is given."""
+    if incident.verdict != "update":
+        return ""
+    told, controls = incident.evidence, incident.controls
+    said = []
+    if _tell(controls) and not snapshot.only_crashes:
+        within = ago(60 * controls["window_min"])
+        said.append(
+            f"{count(controls['after'])} of its hosts crashed within {within} after the install, "
+            f"{count(controls['before'])} in the {within} before it, "
+            f"and {_few(controls['placebo'])} would have after install times drawn at random"
+        )
+    judged, expected = told.get("events_judged"), told.get("events_expected")
+    if isinstance(judged, int | float) and isinstance(expected, int | float):
+        what = "went offline" if incident.hosts_left is not None else "crashes and silences"
+        ratio = f" ({times(incident.rate_ratio.estimate)})" if incident.rate_ratio is not None else ""
+        said.append(f"{count(judged)} {what} where {_few(expected)} were to be expected{ratio}")
+    return f"{'; '.join(said)}." if said else ""
+
+
+def _tell(controls: Mapping[str, float]) -> bool:
+    """Whether the controls speak: not where all got it at once, nor where the time before tells more."""
+    return (
+        controls.keys() >= CONTROLS
+        and controls["after"] > controls["before"]
+        and controls["placebo_as_many"] < _AS_MANY_BY_CHANCE
+    )
+
+
+def _few(number: float) -> str:
+    return count(round(number)) if number >= 10 else f"{number:.2g}"
+
+
+def _left_to_do(incident: Incident, snapshot: Snapshot) -> Line | None:
+    """What a closed incident that names an update has left to do; None if nothing, or nothing that is known."""
+    if incident.verdict != "update" or snapshot.only_crashes:
+        return None
+    update = snapshot.update(incident.update_id)
+    is_withdrawn = update is not None and update.reverted_at is not None
+    dark, pending = incident.impact.get("dark", 0), incident.impact.get("pending", 0)
+    if is_withdrawn and not dark:
+        return None
+    if not is_withdrawn and not pending and not any(incident.impact.get(state) for state in _NEED_SOMEBODY):
+        return None
+    return Line("Left to do", *_next_step(incident, snapshot))
 
 
 def earlier_ones(incident: Incident, snapshot: Snapshot) -> list[Incident]:

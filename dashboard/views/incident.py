@@ -18,7 +18,7 @@ from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
-from dashboard.next_step import hit_in_all, next_words
+from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
@@ -141,7 +141,7 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
         ]
     shown.append(Fact("Incident", plain(incident.incident_id, 40)))
     kind = incident.verdict if incident.is_open else "notice"
-    now = next_words(incident, snapshot) if incident.is_open else ""
+    now = as_markup(page_lines(incident, snapshot))
     return (
         f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident, snapshot)}</p>'
         f"{facts(shown)}{now}</div>"
@@ -315,7 +315,7 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
 
 def _controls(controls: Mapping[str, float]) -> list[Row]:
     """The hosts with which crashes after the install are compared; nothing if no update is named."""
-    if not {"window_min", "after", "before", "placebo", "placebo_as_many"} <= controls.keys():
+    if not controls.keys() >= CONTROLS:
         return []
     within = f"{count(controls['window_min'])} min"
     drawn = f"{controls['placebo']:.1f} (as many in {percent(controls['placebo_as_many'])} of draws)"

@@ -111,6 +111,45 @@ def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
         assert said in text
 
 
+def test_the_first_thing_below_what_to_do_is_what_the_name_rests_on(lake: Lake, incident_page):
+    controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04}
+    evidence = {**incident()["evidence"], "events_judged": 44, "events_expected": 1.1}
+    tick(lake, [incident(controls=controls, evidence=evidence)])
+    text = incident_page(lake.root, "inc-0001").text
+    words = (
+        "Because: 42 of its hosts crashed within 60 min after the install, 3 in the 60 min before it, and 7.2 would "
+        "have after install times drawn at random; 44 crashes and silences where 1.1 were to be expected (× 40)."
+    )
+    assert text.index("Now: withdraw") < text.index(words) < text.index("Attribution")
+
+
+@pytest.mark.parametrize("changed", [{"before": 61}, {"placebo_as_many": 0.2}, {"after": 0}])
+def test_controls_that_do_not_speak_are_no_reason(changed: dict[str, Any], lake: Lake, incident_page):
+    controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04, **changed}
+    tick(lake, [incident(controls=controls)])
+    text = incident_page(lake.root, "inc-0001").text
+    assert "Because" not in text
+    assert "The same hosts, 60 min before it" in text, "they are told as evidence"
+
+
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [
+        ({}, "Left to do: withdraw content-291. 5 more hosts would match"),
+        ({"impact": {"exposed": 21, "recovered": 21, "pending": 0}}, ""),
+        ({"verdict": "no_update", "update_id": None, "cause": "site"}, ""),
+    ],
+)
+def test_that_an_incident_is_closed_does_not_withdraw_its_update(
+    changed: dict[str, Any], left: str, lake: Lake, incident_page
+):
+    tick(lake, [incident(closed_at="2026-03-04T13:30:00Z", **changed)])
+    text = incident_page(lake.root, "inc-0001").text
+    assert left in text
+    assert ("Left to do" in text) == bool(left)
+    assert "Now:" not in text
+
+
 def test_without_a_name_there_are_no_controls(lake: Lake, incident_page):
     tick(lake, [incident(controls=None)])
     assert "drawn at random" not in incident_page(lake.root, "inc-0001").text
