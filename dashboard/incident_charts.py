@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import plotly.graph_objects as go
@@ -16,19 +17,42 @@ from dashboard.wording import count, plain, times
 _LONGEST_NAME, _LONGEST_LINE = 50, 52  # characters on a phone
 
 
-def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = False) -> go.Figure:
+@dataclass(frozen=True)
+class Explanation:
+    """One row of the chart of ratios.
+
+    Attributes:
+        sure: how probable it is, in words; empty if nobody says. guilty: whether it is the culprit.
+        suspected: whether it is in question, as one of a tie is.
+    """
+
+    name: str
+    ratio: Interval
+    sure: str = ""
+    guilty: bool = False
+    suspected: bool = False
+
+
+def ratio_chart(rows: Sequence[Explanation], *, dark: bool = False) -> go.Figure:
     """Rate of exposed hosts over that of hosts beside them, one row per explanation, with its interval.
 
     Args:
-        rows: name, interval, whether it is the culprit; the first is on top. An unbounded end reaches the edge.
+        rows: the first is on top. An unbounded end reaches the edge.
     """
     colours = palette(dark=dark)
-    ends = [end for _, each, _ in rows for end in (each.low, each.estimate, each.high) if end and math.isfinite(end)]
+    ends = [
+        end
+        for each in (row.ratio for row in rows)
+        for end in (each.low, each.estimate, each.high)
+        if end and math.isfinite(end)
+    ]
     left = min([0.5, *ends]) / 1.6
     right = max([2.0, *ends]) * 2.5
     figure = Figure()
-    for place, (name, each, guilty) in enumerate(rows):
-        colour = colours.culprit if guilty else colours.muted
+    for place, row in enumerate(rows):
+        each = row.ratio
+        colour = colours.culprit if row.guilty else colours.suspect if row.suspected else colours.muted
+        words_colour = colours.culprit_text if row.guilty else colours.suspect if row.suspected else colours.ink
         low, high = max(each.low, left), each.high if each.high is not None else right
         figure.add_trace(
             go.Scatter(
@@ -46,8 +70,8 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
                 y=[place],
                 mode="markers",
                 showlegend=False,
-                marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
-                text=[f"{label(name, _LONGEST_NAME)}: {escape(interval_words(each))}"],
+                marker={"color": colour, "size": 11, "symbol": "diamond" if row.guilty or row.suspected else "circle"},
+                text=[f"{label(row.name, _LONGEST_NAME)}: {escape(_figures(row))}"],
                 hovertemplate="%{text}<extra></extra>",  # the text is not a template: an id may contain %
             )
         )
@@ -60,8 +84,8 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
             xanchor="left",
             align="left",
             showarrow=False,
-            text=_named(name, each, guilty=guilty),
-            font={"size": 13, "color": colours.culprit_text if guilty else colours.ink},
+            text=_named(row),
+            font={"size": 13, "color": words_colour},
             bgcolor=colours.ground,
             borderpad=1,
         )
@@ -84,12 +108,16 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
     return figure
 
 
-def _named(name: str, each: Interval, *, guilty: bool) -> str:
-    """The name of an explanation with its interval, in two lines if one would not fit on a phone."""
-    shown, interval = plain(name, _LONGEST_NAME), interval_words(each)
-    apart = "<br>" if len(shown) + len(interval) > _LONGEST_LINE else "  "
-    named = label(name, _LONGEST_NAME)
-    return f"{f'<b>{named}</b>' if guilty else named}{apart}{escape(interval)}"
+def _named(row: Explanation) -> str:
+    """The name of an explanation with its figures, in two lines if one would not fit on a phone."""
+    shown, said = plain(row.name, _LONGEST_NAME), _figures(row)
+    apart = "<br>" if len(shown) + len(said) > _LONGEST_LINE else "  "
+    named = label(row.name, _LONGEST_NAME)
+    return f"{f'<b>{named}</b>' if row.guilty or row.suspected else named}{apart}{escape(said)}"
+
+
+def _figures(row: Explanation) -> str:
+    return interval_words(row.ratio) + (f", probability {row.sure}" if row.sure else "")
 
 
 def interval_words(each: Interval) -> str:

@@ -15,8 +15,8 @@ from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
-from dashboard.incident_charts import ratio_chart, states_chart
-from dashboard.incidents import STATES, Incident, Interval, Judgement
+from dashboard.incident_charts import Explanation, ratio_chart, states_chart
+from dashboard.incidents import STATES, Incident, Judgement, Rival
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
 from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines
 from dashboard.pages import current_feed, is_dark
@@ -204,24 +204,17 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
 
 def _ratios(incident: Incident, snapshot: Snapshot) -> None:
     what = "Crashes" if snapshot.only_crashes else "Rate of exposed hosts"
-    waves = "; a wave is a rise that follows no update" if any(each.kind == "wave" for each in incident.rivals) else ""
+    waves = " A wave is a rise that follows no update." if any(each.kind == "wave" for each in incident.rivals) else ""
     st.html(
         f'<div class="fc"><h3>{what} over what was to be expected</h3>'
-        f'<p class="fc-note">with intervals; the further from × 1, the stronger{waves}</p></div>'
+        '<p class="fc-note">With intervals. A host has several updates at once: those beside the cause look bad, too.'
+        f"{waves}</p></div>"
     )
-    rows: list[tuple[str, Interval, bool]] = []
-    named = incident.verdict == "update"
-    if incident.rate_ratio is not None and (named or not incident.rivals):
-        rows.append((incident.update_id or "this incident", incident.rate_ratio, named))
-    rows += [
-        (wave_words(each.name, beside=snapshot.as_of) if each.kind == "wave" else each.name, each.rate_ratio, False)
-        for each in incident.rivals
-        if each.rate_ratio is not None and each.name != incident.update_id
-    ]
+    rows = explanations(incident, snapshot.as_of)
     if not rows:
         st.html(notice("No comparison yet", "There was not enough host-time to compare with."))
         return
-    said = "; ".join(f"{plain(name)} {times(each.estimate)}" for name, each, _ in rows)
+    said = "; ".join(f"{plain(each.name)} {times(each.ratio.estimate)}" for each in rows)
     st.plotly_chart(
         ratio_chart(rows, dark=is_dark()),
         theme=None,
@@ -231,6 +224,29 @@ def _ratios(incident: Incident, snapshot: Snapshot) -> None:
     )
     if not incident.rivals:
         st.html('<div class="fc"><span class="fc-note">No rival explanation was weighed here.</span></div>')
+
+
+def explanations(incident: Incident, beside: datetime | None) -> list[Explanation]:
+    """What was weighed: the named update or those in question first, then their rivals, the strongest first."""
+    rows = []
+    named, tied = incident.verdict == "update", [each.update_id for each in incident.tied]
+    if incident.rate_ratio is not None and (named or not incident.rivals):
+        name, sure = incident.update_id or "this incident", percent(incident.probability) if named else ""
+        rows.append(Explanation(name, incident.rate_ratio, sure, guilty=named))
+    sure_of = {each.update_id: each.probability for each in incident.candidates}
+    for each in sorted(incident.rivals, key=lambda each: each.name not in tied):
+        if each.rate_ratio is None or each.name == incident.update_id:
+            continue
+        is_wave, suspected = each.kind == "wave", incident.verdict == "cannot_separate" and each.name in tied
+        name = _rival_name(each, beside)
+        probability = sure_of.get(each.name, each.probability)  # of a tie its rivals do not tell the same
+        sure = "" if is_wave or probability is None else percent(max(_HARDLY_ANY, probability))
+        rows.append(Explanation(name, each.rate_ratio, sure, suspected=suspected))
+    return rows
+
+
+def _rival_name(rival: Rival, beside: datetime | None) -> str:
+    return wave_words(rival.name, beside=beside) if rival.kind == "wave" else rival.name
 
 
 def _states(incident: Incident, snapshot: Snapshot) -> None:
@@ -286,7 +302,9 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
     ]
     if ratio is not None:
         high = "no bound" if ratio.high is None else times(ratio.high)
-        rows.append(Row(["Rate ratio", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
+        whose = (_rival_name(each, snapshot.as_of) for each in incident.rivals if each.rate_ratio == ratio)
+        of_whom = f" of {plain(name, 60)}" if (name := next(whose, None)) else ""
+        rows.append(Row([f"Rate ratio{of_whom}", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
     for key, name in (
         (
             "events_judged",

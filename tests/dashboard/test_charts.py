@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.charts import line_styles, rate_chart
 from dashboard.figures import Buckets, label
-from dashboard.incident_charts import ratio_chart, states_chart
+from dashboard.incident_charts import Explanation, ratio_chart, states_chart
 from dashboard.incidents import Interval
 from dashboard.releases import Marker
 from dashboard.theme import DARK, LIGHT
@@ -160,13 +160,15 @@ def test_hosts_of_no_known_os_have_a_line_of_their_own():
 
 
 def test_an_update_whose_id_reads_like_a_template_is_told_as_it_is():
-    figure = ratio_chart([("u%{y}", Interval(2.0, 3.0, 4.0), True)])
+    figure = ratio_chart([Explanation("u%{y}", Interval(2.0, 3.0, 4.0), guilty=True)])
     (marker,) = (trace for trace in figure.data if trace.mode == "markers")
     assert (marker.hovertemplate, marker.text) == ("%{text}<extra></extra>", ("u%{y}: × 3.0 (2.0 to 4.0)",))
 
 
 def test_an_open_interval_runs_to_the_edge_and_is_named():
-    figure = ratio_chart([("u", Interval(2.0, 40.0, None), True), ("v", Interval(0.5, 1.0, 2.0), False)])
+    figure = ratio_chart(
+        [Explanation("u", Interval(2.0, 40.0, None), guilty=True), Explanation("v", Interval(0.5, 1.0, 2.0))]
+    )
     edge = 10 ** figure.layout.xaxis.range[1]
     assert figure.data[0].x[1] == pytest.approx(edge)
     assert "no bound" in figure.layout.annotations[0].text
@@ -175,7 +177,7 @@ def test_an_open_interval_runs_to_the_edge_and_is_named():
 def test_a_long_name_has_its_interval_on_a_line_of_its_own():
     wave = "os build 5.14.0-427.13.1.el9_4 from 02:35 (wave)"
     each = Interval(855.0, 939.0, 1028.0)
-    long, short = ratio_chart([(wave, each, False), ("v", each, False)]).layout.annotations[:2]
+    long, short = ratio_chart([Explanation(wave, each), Explanation("v", each)]).layout.annotations[:2]
     assert long.text == f"{wave}<br>× 939 (855 to 1\u202f028)", "a phone would cut it off"
     assert short.text == "v  × 939 (855 to 1\u202f028)"
 

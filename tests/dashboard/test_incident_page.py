@@ -47,6 +47,27 @@ def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
     assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
 
 
+def test_what_is_in_question_is_on_top_of_its_rivals_and_each_tells_how_probable_it_is(lake: Lake, incident_page):
+    ratio = {"low": 4.9, "estimate": 9.9, "high": 18.0}
+    strong = {"low": 2.6, "estimate": 22.0, "high": 79.0}
+    rivals = [
+        {"name": "policy-011", "kind": "update", "rate_ratio": strong, "probability": 0.0},
+        {"name": GUILTY, "kind": "update", "rate_ratio": ratio, "probability": 0.0},
+        *RIVALS[1:],
+    ]
+    candidates = [{"update_id": GUILTY, "probability": 0.5}]
+    evidence = {**incident()["evidence"], "rate_ratio": strong}
+    changed = {"update_id": None, "named_at": None, "candidates": candidates, "evidence": evidence}
+    tick(lake, [incident(verdict="cannot_separate", rivals=rivals, **changed)])
+    page = incident_page(lake.root, "inc-0001")
+    assert [each["text"] for each in page.figures[0]["layout"]["annotations"]][:3] == [
+        f"<b>{GUILTY}</b>  × 9.9 (4.9 to 18), probability 50.0 %",
+        "policy-011  × 22 (2.6 to 79), probability &lt; 0.1 %",
+        "emea 12:01 (wave)  × 2.0 (1.0 to no bound)",
+    ]
+    assert "Rate ratio of policy-011 × 22 (× 2.6 to × 79)" in page.text, "it is not that of the update in question"
+
+
 def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, incident_page):
     evidence = {**incident()["evidence"], "hosts_left": 501, "events_judged": 501, "events_expected": 16.3}
     tick(lake, [incident(evidence=evidence)])
@@ -344,7 +365,7 @@ def test_of_what_no_update_did_nobody_is_told_as_exposed_to_it(lake: Lake, incid
     tick(lake, [incident(verdict="no_update", cause="region", update_id=None, evidence=evidence, rivals=RIVALS)])
     page = incident_page(lake.root, "inc-0001")
     assert "Hosts exposed" not in page.table("Evidence")
-    assert "a wave is a rise that follows no update" in page.text
+    assert "A wave is a rise that follows no update" in page.text
 
 
 def test_hosts_that_are_not_what_was_struck_any_more_count_as_struck_and_have_no_state(lake: Lake, incident_page):
