@@ -22,6 +22,7 @@ from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
+from dashboard.ticket import ticket_text
 from dashboard.views.incident_delay import what_waiting_cost
 from dashboard.views.incident_list import no_incident, of_the_same_update
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
@@ -79,6 +80,7 @@ def _rows_behind(feed: Feed, view: View, asked: str) -> None:
 def _impact(feed: Feed, asked: str) -> None:
     snapshot, judgement, incident = _found(feed, asked)
     st.html(_head(snapshot, incident))
+    _ticket(snapshot, incident)
     st.html(cards(_cards(incident, snapshot)))
     if others := of_the_same_update(judgement, incident):
         st.html(others)
@@ -146,6 +148,14 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
         f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident, snapshot)}</p>'
         f"{facts(shown)}{now}</div>"
     )
+
+
+def _ticket(snapshot: Snapshot, incident: Incident) -> None:
+    opened = st.popover(
+        "Text for a ticket", key="ticket", icon=":material/content_copy:", type="tertiary", on_change="rerun"
+    )
+    if opened.open:
+        opened.code(ticket_text(incident, snapshot, st.context.url or ""), language=None, width=640, wrap_lines=True)
 
 
 def _attribution(incident: Incident) -> Card:
