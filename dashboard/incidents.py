@@ -12,6 +12,7 @@ from typing import Any
 from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, are_tied
 
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
+HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
 
 _HARDLY_ANY = 0.1  # so few crash, beside those that go dark, that it is a silence: as in the monitor's summary

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from dashboard.incidents import Incident
+from dashboard.incidents import HIT, Incident
 from dashboard.snapshot import Snapshot
 from dashboard.wording import (
     MOST_TIED,
@@ -24,7 +25,6 @@ from dashboard.wording import (
 
 CONTROLS = {"window_min", "after", "before", "placebo", "placebo_as_many"}
 _AS_MANY_BY_CHANCE = 0.05  # share of random install times that strike as many: from there on they tell little
-_HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
 _NEED_SOMEBODY = ("at_risk", "dark", "crashed")  # states of hosts to reach, first those that may still be spared
 
 
@@ -102,6 +102,18 @@ def because_words(incident: Incident, snapshot: Snapshot) -> str:
     return f"{'; '.join(said)}." if said else ""
 
 
+def summary_words(incident: Incident, snapshot: Snapshot) -> str:
+    """The monitor's own sentence, with the time of the alarm in place of the name of an earlier incident."""
+
+    def since(found: re.Match[str]) -> str:
+        first = snapshot.judgement.find(found[1]) if snapshot.judgement else None
+        if first is None or first.alarm_at is None:
+            return found[0]
+        return f"known since the alarm of {clock(first.alarm_at, beside=snapshot.as_of)}"
+
+    return re.sub(r"known since (inc-[\w-]+)", since, incident.summary)
+
+
 def _tell(controls: Mapping[str, float]) -> bool:
     """Whether the controls speak: not where all got it at once, nor where the time before tells more."""
     return (
@@ -140,7 +152,7 @@ def hit_in_all(incident: Incident, snapshot: Snapshot) -> str:
     exposed = incident.impact.get("exposed")
     if incident.verdict != "update" or not exposed or snapshot.only_crashes or not earlier_ones(incident, snapshot):
         return ""
-    return f"{count(sum(incident.impact.get(state, 0) for state in _HIT))} of {count(exposed)} exposed"
+    return f"{count(sum(incident.impact.get(state, 0) for state in HIT))} of {count(exposed)} exposed"
 
 
 def again_words(incident: Incident, snapshot: Snapshot) -> str:
@@ -188,7 +200,7 @@ def _without_a_name(incident: Incident, snapshot: Snapshot) -> str:
         return _until_told(incident, snapshot)
     if incident.verdict == "no_update":
         if not snapshot.updates:
-            return f"load releases or installs as well. {plain(incident.summary, 300)}".strip()
+            return f"load releases or installs as well. {plain(summary_words(incident, snapshot), 300)}".strip()
         return f"{_look_for(incident, snapshot)} Withdrawing an update would not help."
     return "wait for the next tick before you withdraw anything; hold rollouts that are under way."
 

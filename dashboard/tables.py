@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from datetime import datetime
 
 import pandas as pd
 
 from dashboard import links
+from dashboard.incidents import HIT
 from dashboard.markup import Column, Link, Row, table
 from dashboard.snapshot import Snapshot
-from dashboard.wording import NOT_TOLD, clock, count, kind_name, os_name, plain, rate
+from dashboard.wording import NOT_TOLD, clock, condition_words, count, kind_name, os_name, plain, rate
 
 _PER = "per 1,000 host-hours"
 _MOST_UPDATES = 12  # newest first: a release of last week is rarely the question
@@ -123,6 +124,28 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: date
     if snapshot.only_crashes:
         note = f"Who has the update is not known: {NOT_TOLD}."
     return table("Blast radius", columns, rows, bar=4, note=note)
+
+
+def matching_table(matching: Mapping[str, int], with_it: Mapping[str, int], condition: Mapping[str, str]) -> str:
+    """How many of the hosts that a condition selects an update hit, beside the rest of those that have it.
+
+    Args:
+        matching, with_it: hosts by state, and exposed: those that match, and all.
+    """
+    rest = {state: with_it.get(state, 0) - matching.get(state, 0) for state in ("exposed", *HIT)}
+    rows = []
+    for who, hosts in (condition_words(condition), matching), ("the rest, which does not match", rest):
+        hit, exposed = sum(hosts.get(state, 0) for state in HIT), hosts.get("exposed", 0)
+        share = hit / exposed if exposed else 0.0
+        told = f"{100 * share:.1f} %" if exposed else "–"
+        rows.append(Row([plain(who, 80), count(hit), count(exposed), told], share=share))
+    columns = [
+        Column("Hosts that have it", id=True),
+        Column("Hit", number=True),
+        Column("Exposed", number=True),
+        Column("Share", number=True),
+    ]
+    return table("Whom it hits", columns, rows, bar=3, note="hit: crashed, or a server gone dark, while exposed")
 
 
 def _most(values: pd.Series) -> float:

@@ -18,7 +18,7 @@ from dashboard.freshness import freshness
 from dashboard.incident_charts import Explanation, ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Judgement, Rival
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
-from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines
+from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines, summary_words
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
@@ -82,13 +82,18 @@ def _impact(feed: Feed, asked: str) -> None:
     st.html(_head(snapshot, incident))
     _ticket(snapshot, incident)
     st.html(cards(_cards(incident, snapshot)))
-    if others := of_the_same_update(judgement, incident):
-        st.html(others)
     left, right = st.columns(2, gap="large")
     with left:
         _ratios(incident, snapshot)
     with right:
         _states(incident, snapshot)
+        if incident.update_id is not None and incident.condition and not snapshot.only_crashes:
+            with panel("Whom it hits"):
+                with_it = feed.impact(incident.update_id, None).counts()
+                those = feed.impact(incident.update_id, incident.condition).counts()
+                st.html(tables.matching_table(those, with_it, incident.condition))
+    if others := of_the_same_update(judgement, incident):
+        st.html(others)
     if incident.update_id is not None:
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
@@ -337,7 +342,7 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
     left = 1 - sum(each.probability for each in incident.candidates)
     if incident.candidates:
         rows.append(Row(["Probability of no change", percent(max(_HARDLY_ANY, left))]))
-    note = plain(incident.summary, 300)
+    note = plain(summary_words(incident, snapshot), 300)
     return table("Evidence", [Column("Figure"), Column("Value", number=True)], rows, note=note)
 
 

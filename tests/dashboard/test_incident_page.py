@@ -193,6 +193,37 @@ def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_
     assert [name for name in table.split() if name.startswith("host-")] == ["host-07", "host-14", "host-28"]
 
 
+def test_those_that_match_stand_beside_the_rest_that_has_the_update(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001")
+    found = {row[0]: row[1:3] for row in page.rows("Whom it hits")}
+    feed = feed_of(str(lake.root))
+    matching, with_it = (feed.impact(GUILTY, each).counts() for each in (incident()["condition"], None))
+    hit, hit_in_all = (sum(each[state] for state in ("recovered", "dark", "crashed")) for each in (matching, with_it))
+    assert hit > 0
+    assert found == {
+        "Windows, agent ≥ 7.11": [str(hit), str(matching["exposed"])],
+        "the rest, which does not match": [str(hit_in_all - hit), str(with_it["exposed"] - matching["exposed"])],
+    }
+    assert page.text.index("Whom it hits") < page.text.index("Blast radius")
+
+
+@pytest.mark.parametrize("condition", [None, {}])
+def test_where_all_or_nobody_knows_who_match_there_is_no_rest(condition: object, lake: Lake, incident_page):
+    tick(lake, [incident(condition=condition)])
+    assert "Whom it hits" not in incident_page(lake.root, "inc-0001").text
+
+
+@pytest.mark.parametrize(
+    ("known_since", "words"), [("inc-a", "the alarm of 3 Mar 12:02 UTC"), ("inc-gone", "inc-gone")]
+)
+def test_an_earlier_incident_is_told_by_its_time(known_since: str, words: str, lake: Lake, incident_page):
+    first = incident(incident_id="inc-a", alarm_at="2026-03-03T12:02:00Z", closed_at="2026-03-03T14:00:00Z")
+    summary = f"u crashes hosts (99.9% sure, alarm 12:02 UTC, known since {known_since})."
+    tick(lake, [first, incident(summary=summary)])
+    assert f"alarm 12:02 UTC, known since {words})." in incident_page(lake.root, "inc-0001").text
+
+
 def test_of_very_many_versions_the_blast_radius_shows_those_that_crashed_most(lake: Lake, incident_page):
     hosts = [
         {"host_id": f"host-{number:02d}", "os_type": "windows", "agent_version": f"8.{number}", "seen_at": NOW}
