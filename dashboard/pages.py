@@ -25,10 +25,10 @@ def overview_page() -> Any:
 
 
 def incident_page() -> Any:
-    """One incident, at ``/incident?id=``."""
+    """All incidents, at ``/incident``, and one, at ``/incident?id=``."""
     from dashboard.views import incident  # the views link to one another
 
-    return st.Page(incident.show, title="Incident", url_path="incident")
+    return st.Page(incident.show, title="Incidents", url_path="incident")
 
 
 def clusters_page() -> Any:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import links
 from dashboard.banner import plain_headline
+from dashboard.changes import changes_table
 from dashboard.data import Feed
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Column, Link, Row, state, table
@@ -28,6 +29,7 @@ def no_incident(feed: Feed, asked: str) -> None:
         _unknown(asked, snapshot)
     if judgement and judgement.incidents:
         st.html(_listed(judgement, "Incidents of this lake" if asked else "Incidents"))
+        st.html(changes_table(snapshot))
 
 
 def _unknown(incident_id: str, snapshot: Snapshot) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import links, tables
 from dashboard.banner import followed_words, incident_banner, plain_headline, quiet_banner, unjudged_banner
+from dashboard.changes import lately_line
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed
 from dashboard.export import export
@@ -19,7 +20,7 @@ from dashboard.few_hosts import can_be, few_hosts, few_hosts_line
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
-from dashboard.incidents import Incident
+from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import incident_page
 from dashboard.rates import Rates, calm, is_enough, measure
@@ -53,7 +54,12 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
     if not judgement.open:
         st.html(quiet_banner(judgement, freshness(snapshot, datetime.now(UTC))))
         _links(judgement.closed[:1], "Open the closed incident")
-        return
+    _open_ones(judgement, snapshot)
+    if lately := lately_line(snapshot):
+        st.html(lately)
+
+
+def _open_ones(judgement: Judgement, snapshot: Snapshot) -> None:
     faults = judgement.faults
     several = len(faults) > 1  # or no link could be told from another
     for first, *also in faults[:_MOST_BANNERS]:
