@@ -151,7 +151,7 @@ def plain_headline(incident: Incident) -> str:
         inside = plain(where.module) if where else ""
         place = f" {place_words(where.name, where.dimension)}" if where and where.name else ""
         followed = "" if place or inside else f": {followed_words(incident)}"
-        return f"{_rose(incident, inside=inside)}{place}, no update to blame{followed}"
+        return f"{_rose(incident, inside=inside)}{place}, put down to no update{followed}"
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
 
 

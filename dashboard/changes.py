@@ -107,7 +107,7 @@ def _turned(verdict: str, update_id: str | None) -> str:
     if verdict == "update":
         return f"{plain(update_id)} named"
     return {
-        "no_update": "no update is to blame",
+        "no_update": "put down to no update",
         "cannot_separate": "cannot be told apart",
     }.get(verdict, "taken back: being judged again")
 

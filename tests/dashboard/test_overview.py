@@ -182,7 +182,7 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
     assert page.links == [
         f"Open the incident: {GUILTY} is crashing Windows hosts, agent ≥ 7.11, alarm 12:02 UTC →",
-        "Open the incident: Crashes rose, no update to blame: this follows a site, alarm 12:02 UTC →",
+        "Open the incident: Crashes rose, put down to no update: this follows a site, alarm 12:02 UTC →",
     ]
     assert f"Culprit {GUILTY} probability 99.8 %; 1 more open" in text, "the card is not of all there is"
 

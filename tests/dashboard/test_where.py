@@ -73,7 +73,7 @@ def test_text_of_the_fleet_is_no_markup():
 
 def test_what_is_open_elsewhere_is_told_by_its_place_too():
     one = Incident("inc-1", "no_update", cause="region", where=Where("region amer", "region", SINCE, ""))
-    assert plain_headline(one) == "Crashes rose in region amer, no update to blame"
+    assert plain_headline(one) == "Crashes rose in region amer, put down to no update"
 
 
 def test_the_banner_and_the_page_say_it(tmp_path: Path, overview, incident_page):
