@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links
+from dashboard.banner import plain_headline
 from dashboard.cluster_tables import shares_table, variants_table
 from dashboard.data import Feed
 from dashboard.export import export
@@ -20,6 +21,7 @@ from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
+from dashboard.update_tables import suspicions
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, export_curve, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, counted, kind_name, plain
@@ -94,6 +96,7 @@ def _head(cluster: Cluster, before: pd.DataFrame, snapshot: Snapshot) -> str:
         f'<div class="fc fc-banner fc-notice"><p class="fc-title"><b>{text(cluster.title, 160)}</b> '
         f'<span class="fc-pill">{text(CLUSTER_STATES[cluster.state])}</span></p>'
         f'<p class="fc-next">{text(_first_seen(cluster, before, snapshot.newest), 300)}</p>'
+        f"{_named(before, snapshot)}"
         f'<p class="fc-note">Family <code>{text(cluster.family, 160)}</code></p></div>'
     )
 
@@ -105,6 +108,17 @@ def _first_seen(cluster: Cluster, before: pd.DataFrame, newest: datetime) -> str
         said += f", {ago(nearest['lead_s'])} after {plain(nearest['update_id'], 60)}"
         said += " was installed on that host" if pd.notna(nearest["installed_at"]) else " was released"
     return f"{said}; last seen {clock(cluster.last_seen, beside=newest)}."
+
+
+def _named(before: pd.DataFrame, snapshot: Snapshot) -> str:
+    """The way to the incident that names an update which came before it, the nearest one, as markup."""
+    suspected = suspicions(snapshot.judgement)
+    for update_id in before["update_id"]:
+        found = suspected.get(update_id)
+        if found is not None and found.part == "named":
+            way = links.link("incident", plain_headline(found.incident), limit=160, id=found.incident.incident_id)
+            return f'<p class="fc-next">An incident names {text(update_id, 60)}: {way}</p>'
+    return ""
 
 
 def _figures(feed: Feed, view: View, selection: Selection, cluster: Cluster) -> Drawing:

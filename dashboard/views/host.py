@@ -149,7 +149,13 @@ def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident
     if found is None:
         return Card(label, "not concerned", more="never exposed, or the condition leaves it out")
     bad = found in (State.DARK, State.CRASHED, State.AT_RISK)
-    return Card(label, STATE_NAMES[found].lower(), more="its state in the incident", kind="bad" if bad else "")
+    return Card(
+        label,
+        STATE_NAMES[found].lower(),
+        more="its state in the incident",
+        kind="bad" if bad else "",
+        address=links.address("incident", id=incident.incident_id),
+    )
 
 
 def _over_chart(view: View, selection: Selection, host: pd.Series) -> str:

@@ -83,6 +83,20 @@ def test_a_cluster_says_since_when_after_what_and_whom_it_hits(lake: Lake, clust
     assert 0 < inside < known.crashes
 
 
+def test_a_cluster_leads_to_the_incident_that_names_what_came_before_it(tmp_path: Path, cluster_id: str, view):
+    lake = outage(tmp_path / "lake")
+    tick(lake, [incident(closed_at=(NOW - timedelta(minutes=5)).isoformat())])
+    page = view("cluster", lake.root, id=cluster_id)
+    assert f"An incident names {GUILTY}: {GUILTY} crashed Windows hosts, agent ≥ 7.11" in page.text
+    assert 'href="incident?id=inc-0001"' in page.markup
+
+
+def test_a_cluster_after_other_updates_leads_to_no_incident(tmp_path: Path, cluster_id: str, view):
+    lake = outage(tmp_path / "lake")
+    tick(lake, [incident(update_id="another", candidates=[])])
+    assert "An incident names" not in view("cluster", lake.root, id=cluster_id).text
+
+
 @pytest.mark.slow
 def test_a_host_shows_what_happened_to_it(lake: Lake, view):
     page = view("host", lake.root, id="host-02")
@@ -105,6 +119,7 @@ def test_a_host_shows_its_state_in_the_open_incident_and_the_last_closed_not_in_
     tick(lake, [*closed, incident()])
     page = view("host", lake.root, id="host-02")
     assert f"By {GUILTY} recovered its state in the incident" in page.text
+    assert '<a href="incident?id=inc-0001">recovered</a>' in page.markup
     assert re.findall(r"By (\S+)", page.text) == [GUILTY, "old-7"]
 
 
