@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
 
-from dashboard import tables
+from dashboard import links, tables
 from dashboard.banner import followed_words, headline
 from dashboard.data import Feed
 from dashboard.export import export
@@ -16,46 +15,30 @@ from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
 from dashboard.incident_charts import Explanation, ratio_chart, states_chart
-from dashboard.incidents import STATES, Incident, Judgement, Rival
-from dashboard.markup import Card, Column, Fact, Row, cards, facts, notice, table
-from dashboard.next_step import CONTROLS, as_markup, hit_in_all, page_lines, summary_words
+from dashboard.incidents import STATES, Incident, Judgement
+from dashboard.markup import Card, Fact, cards, facts, notice
+from dashboard.next_step import as_markup, hit_in_all, page_lines
 from dashboard.pages import current_feed, is_dark
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
 from dashboard.ticket import ticket_text
 from dashboard.views.incident_delay import what_waiting_cost
+from dashboard.views.incident_evidence import HARDLY_ANY, evidence_table, history_table, limits_list, rival_name
 from dashboard.views.incident_list import no_incident, of_the_same_update
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     NOT_TOLD,
     STATE_NAMES,
-    VERDICT_NAMES,
-    assumed_presence,
     clock,
-    condition_words,
     count,
     counted,
     one_of,
     percent,
     plain,
     times,
-    wave_words,
 )
 
-_HARDLY_ANY = 1e-9  # probability: what is left by candidates that were rounded up to certainty
-_MOST_CANDIDATES = 10  # listed one by one
 _ROWS_EVERY_S = 10  # a table that people read must not change all the time
-_LIMITS = {
-    "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
-    "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
-    "ratio": "A rate ratio compares what happened to exposed hosts with what was to be expected without the "
-    "update; its interval is of this comparison alone, not corrected for the number of updates looked at.",
-    "crashes": "Nothing but crashes was recorded: the hosts that crashed within a day stand for the fleet. Who has the "
-    "update, who is at risk and who went dark is not known, nor is a host that crashes too early to report.",
-    "silence": "A host that crashes too early to report is seen only as dark, and only if it is a server.",
-    "offline": "A host that went offline may have been put to sleep: only their number speaks, "
-    "beside that of hosts without the update.",
-}
 
 
 def show() -> None:
@@ -66,8 +49,14 @@ def show() -> None:
     if judgement is None or judgement.find(asked) is None:
         if needs_lake(feed):
             no_incident(feed, asked)
-    elif framed(_rows_behind, asked, above=lambda feed, _: _impact(feed, asked), every_s=_ROWS_EVERY_S):
+    elif framed(_rows_behind, asked, above=lambda feed, _: _above(feed, asked), every_s=_ROWS_EVERY_S):
         _reasons(feed, asked)
+
+
+def _above(feed: Feed, asked: str) -> None:
+    before = {"Overview": links.address(links.OVERVIEW), "Incidents": links.address("incident")}
+    st.html(links.breadcrumbs(before, asked))
+    _impact(feed, asked)
 
 
 def _rows_behind(feed: Feed, view: View, asked: str) -> None:
@@ -113,9 +102,9 @@ def _impact(feed: Feed, asked: str) -> None:
 def _reasons(feed: Feed, asked: str) -> None:
     snapshot, judgement, incident = _found(feed, asked)
     left, right = st.columns(2, gap="large")
-    left.html(_evidence(incident, snapshot))
-    right.html(_history(incident, snapshot.as_of))
-    st.html(_limits(judgement, incident, snapshot))
+    left.html(evidence_table(incident, snapshot))
+    right.html(history_table(incident, snapshot.as_of))
+    st.html(limits_list(judgement, incident, snapshot))
     age = escape(freshness(snapshot, datetime.now(UTC)).words)
     st.html(f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>')
 
@@ -253,15 +242,11 @@ def explanations(incident: Incident, beside: datetime | None) -> list[Explanatio
         if each.rate_ratio is None or each.name == incident.update_id:
             continue
         is_wave, suspected = each.kind == "wave", incident.verdict == "cannot_separate" and each.name in tied
-        name = _rival_name(each, beside)
+        name = rival_name(each, beside)
         probability = sure_of.get(each.name, each.probability)  # of a tie its rivals do not tell the same
-        sure = "" if is_wave or probability is None else percent(max(_HARDLY_ANY, probability))
+        sure = "" if is_wave or probability is None else percent(max(HARDLY_ANY, probability))
         rows.append(Explanation(name, each.rate_ratio, sure, suspected=suspected))
     return rows
-
-
-def _rival_name(rival: Rival, beside: datetime | None) -> str:
-    return wave_words(rival.name, beside=beside) if rival.kind == "wave" else rival.name
 
 
 def _states(incident: Incident, snapshot: Snapshot) -> None:
@@ -304,87 +289,3 @@ def _why_not_by_state(incident: Incident) -> str:
 def _went_offline(incident: Incident, hosts: int) -> Card:
     expected = incident.evidence.get("events_expected")
     return Card("Went offline", count(hosts), more=f"soon after the install; {count(expected)} expected", kind="bad")
-
-
-def _evidence(incident: Incident, snapshot: Snapshot) -> str:
-    evidence, ratio = incident.evidence, incident.rate_ratio
-    unknown = "not known" if snapshot.only_crashes else ""
-    rows = [
-        Row(["Crashes counted", count(evidence.get("crashes"))]),
-        Row(["Hosts crashed", count(evidence.get("hosts_crashed"))]),
-        *([Row(["Hosts exposed", unknown or count(evidence.get("hosts_exposed"))])] if incident.update_id else []),
-        Row(["Hosts gone dark", unknown or count(evidence.get("hosts_dark"))]),
-    ]
-    if ratio is not None:
-        high = "no bound" if ratio.high is None else times(ratio.high)
-        whose = (_rival_name(each, snapshot.as_of) for each in incident.rivals if each.rate_ratio == ratio)
-        of_whom = f" of {plain(name, 60)}" if (name := next(whose, None)) else ""
-        rows.append(Row([f"Rate ratio{of_whom}", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
-    for key, name in (
-        (
-            "events_judged",
-            "Crashes and silences judged" if incident.hosts_left is None else "Went offline soon after it",
-        ),
-        ("events_expected", "Expected of them"),
-    ):
-        value = evidence.get(key)
-        if isinstance(value, int | float):
-            rows.append(Row([name, count(value) if value >= 10 else f"{value:.2g}"]))
-    strength = evidence.get("log_evidence")
-    if isinstance(strength, int | float):
-        rows.append(Row(["Log evidence", f"{strength:.1f}"]))
-    rows += [] if unknown else _controls(incident.controls)
-    for each in incident.candidates[:_MOST_CANDIDATES]:
-        rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
-    more = [each.probability for each in incident.candidates[_MOST_CANDIDATES:]]
-    if more:
-        rows.append(Row([f"Probability of one of {count(len(more))} more", percent(sum(more))]))
-    left = 1 - sum(each.probability for each in incident.candidates)
-    if incident.candidates:
-        rows.append(Row(["Probability of no change", percent(max(_HARDLY_ANY, left))]))
-    note = plain(summary_words(incident, snapshot), 300)
-    return table("Evidence", [Column("Figure"), Column("Value", number=True)], rows, note=note)
-
-
-def _controls(controls: Mapping[str, float]) -> list[Row]:
-    """The hosts with which crashes after the install are compared; nothing if no update is named."""
-    if not controls.keys() >= CONTROLS:
-        return []
-    within = f"{count(controls['window_min'])} min"
-    drawn = f"{controls['placebo']:.1f} (as many in {percent(controls['placebo_as_many'])} of draws)"
-    return [
-        Row([f"Hosts crashed within {within} after the install", count(controls["after"])]),
-        Row([f"The same hosts, {within} before it", count(controls["before"])]),
-        Row([f"Within {within} after install times drawn at random", drawn]),
-    ]
-
-
-def _history(incident: Incident, beside: datetime | None) -> str:
-    rows = [
-        Row(
-            [
-                clock(each.at, beside=beside),
-                VERDICT_NAMES.get(each.verdict, plain(each.verdict)),
-                plain(each.update_id, 32) if each.update_id else "–",
-                condition_words(each.condition) if each.update_id else "–",
-            ]
-        )
-        for each in incident.history
-    ]
-    columns = [Column("At", time=True), Column("Verdict"), Column("Update", id=True), Column("Whom")]
-    return table("History of the verdict", columns, rows, note="" if rows else "The verdict has not changed.")
-
-
-def _limits(judgement: Judgement, incident: Incident, snapshot: Snapshot) -> str:
-    silence = "silence" if incident.hosts_left is None else "offline"
-    said = [_LIMITS["ratio"], _LIMITS["crashes" if snapshot.only_crashes else silence]]
-    if incident.update_id is not None and incident.condition is not None:
-        said.insert(0, _LIMITS["condition"])
-    if judgement.exposure_source in ("release", "none") and not snapshot.only_crashes:
-        said.append(_LIMITS["no_installs"])
-    if judgement.presence_source == "assumed" and not snapshot.only_crashes:
-        said.append(assumed_presence(()))
-    elif snapshot.unheard_systems:
-        said.append(assumed_presence(snapshot.unheard_systems))
-    lines = "".join(f"<li>{escape(each)}</li>" for each in said)
-    return f'<div class="fc"><h3>Limits</h3><ul class="fc-limits">{lines}</ul></div>'

@@ -47,6 +47,11 @@ def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
     assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
 
 
+def test_the_way_back_leads_to_all_incidents(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    assert incident_page(lake.root, "inc-0001").text.startswith("Overview › Incidents › inc-0001")
+
+
 def test_what_is_in_question_is_on_top_of_its_rivals_and_each_tells_how_probable_it_is(lake: Lake, incident_page):
     ratio = {"low": 4.9, "estimate": 9.9, "high": 18.0}
     strong = {"low": 2.6, "estimate": 22.0, "high": 79.0}
