@@ -32,8 +32,19 @@ def test_the_banner_names_the_update_and_leads_to_the_incident(watched: Watched)
     page.get_by_text("Open the incident").click()
     expect(page).to_have_url(re.compile(r"/incident\?id=inc-0001$"))
     expect(page.get_by_role("heading", name="Blast radius")).to_be_visible()
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Overview").click()
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_text_for_a_ticket_stays_while_it_is_read_and_has_the_address(watched: Watched):
+    page = watched.open("/incident?id=inc-0001&os=Windows")
+    page.get_by_text("Text for a ticket").click()
+    text = page.get_by_test_id("stCode")
+    expect(text).to_contain_text(f"{GUILTY} (content update) is crashing Windows hosts")
+    expect(text).to_contain_text(f"{watched.address}/incident?id=inc-0001")
+    page.wait_for_timeout(6000)  # the page has renewed itself meanwhile
+    expect(text).to_be_visible()
 
 
 @pytest.mark.slow
@@ -101,7 +112,7 @@ def test_hostile_names_stay_text_in_a_browser(chromium: Browser, tmp_path: Path)
     hostile = "<img src=x onerror=\"document.title='owned'\"><a href='//evil.example'>x</a>"
     lake = outage(tmp_path / "lake", guilty=hostile)
     named = {"update_id": hostile, "candidates": [{"update_id": hostile, "probability": 0.97}]}
-    tick(lake, [incident(**named), incident(incident_id="inc-2", **named)])
+    tick(lake, [incident(**named), incident(incident_id="inc-2", **named | {"update_id": f"{hostile}2"})])
     with serving(lake.root, tmp_path) as address:
         watched = Watched(chromium, address)
         page = watched.open("/?by=update")
