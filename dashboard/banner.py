@@ -147,12 +147,17 @@ def plain_headline(incident: Incident) -> str:
         other = "something that is no update" if names else f"{_rose(incident)}; whether an update did it {cannot}"
         return one_of(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
-        where = incident.where
-        inside = plain(where.module) if where else ""
-        place = f" {place_words(where.name, where.dimension)}" if where and where.name else ""
-        followed = "" if place or inside else f": {followed_words(incident)}"
-        return f"{_rose(incident, inside=inside)}{place}, put down to no update{followed}"
+        is_somewhere = incident.where is not None and (incident.where.name or incident.where.module)
+        followed = "" if is_somewhere else f": {followed_words(incident)}"
+        return f"{rise_words(incident)}, put down to no update{followed}"
     return f"{_rose(incident)}; {'being judged' if incident.is_open else 'what did it could not be told'}"
+
+
+def rise_words(incident: Incident) -> str:
+    """What happened, and in which module and where if that is known, without markup and whatever did it."""
+    where = incident.where
+    place = f" {place_words(where.name, where.dimension)}" if where and where.name else ""
+    return f"{_rose(incident, inside=plain(where.module) if where else '')}{place}"
 
 
 def followed_words(incident: Incident) -> str:

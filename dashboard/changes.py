@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from html import escape
 
 from dashboard import links
-from dashboard.banner import plain_headline
+from dashboard.banner import plain_headline, rise_words
 from dashboard.incidents import Incident
 from dashboard.markup import Column, Link, Row, table
 from dashboard.snapshot import Snapshot
@@ -34,7 +34,7 @@ class Change:
     @property
     def words(self) -> str:
         """What changed, with what its incident is about."""
-        about = plain(self.incident.suspect, 32) if self.incident.suspect else plain_headline(self.incident)
+        about = plain(self.incident.suspect, 32) if self.incident.suspect else rise_words(self.incident)
         return self.said if about in self.said else f"{self.said} ({about})"
 
 

@@ -89,11 +89,13 @@ def because_words(incident: Incident, snapshot: Snapshot) -> str:
     said = []
     if _tell(controls) and not snapshot.only_crashes:
         within = ago(60 * controls["window_min"])
-        said.append(
-            f"{count(controls['after'])} of its hosts crashed within {within} after the install, "
-            f"{count(controls['before'])} in the {within} before it, "
-            f"and {_few(controls['placebo'])} would have after install times drawn at random"
-        )
+        crashed = f"{count(controls['after'])} of its hosts crashed within {within} after the install"
+        before = f"{count(controls['before'])} in the {within} before it"
+        if 2 * controls["placebo"] <= controls["after"]:  # else nearly all got it at once, and it says little
+            drawn = f"{_few(controls['placebo'])} would have after install times drawn at random"
+            said.append(f"{crashed}, {before}, and {drawn}")
+        else:
+            said.append(f"{crashed} and {before}")
     judged, expected = told.get("events_judged"), told.get("events_expected")
     if isinstance(judged, int | float) and isinstance(expected, int | float):
         what = "went offline" if incident.hosts_left is not None else "crashes and silences"

@@ -117,8 +117,7 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: date
     note = "hosts that crashed while exposed, of those ever exposed"
     if judged is not None:
         note += ", whether or not they match the incident"
-    if judged is not None and snapshot.as_of is not None and snapshot.as_of > judged:
-        note += f", up to now; the figures above are of {clock(judged, beside=snapshot.as_of)}, as judged"
+    note += _since_judged(snapshot, judged)
     if len(rows) < len(radius):
         note += f"; the {len(rows)} with most crashed of {count(len(radius))}"
     if snapshot.only_crashes:
@@ -126,11 +125,26 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: date
     return table("Blast radius", columns, rows, bar=4, note=note)
 
 
-def matching_table(matching: Mapping[str, int], with_it: Mapping[str, int], condition: Mapping[str, str]) -> str:
+def _since_judged(snapshot: Snapshot, judged: datetime | None) -> str:
+    """That a table knows more than what stands above it; empty if it does not."""
+    if judged is None or snapshot.as_of is None or snapshot.as_of <= judged:
+        return ""
+    return f", up to now; the figures above are of {clock(judged, beside=snapshot.as_of)}, as judged"
+
+
+def matching_table(
+    matching: Mapping[str, int],
+    with_it: Mapping[str, int],
+    condition: Mapping[str, str],
+    snapshot: Snapshot,
+    *,
+    judged: datetime | None,
+) -> str:
     """How many of the hosts that a condition selects an update hit, beside the rest of those that have it.
 
     Args:
         matching, with_it: hosts by state, and exposed: those that match, and all.
+        judged: the instant as of which the statement above the table was judged.
     """
     rest = {state: with_it.get(state, 0) - matching.get(state, 0) for state in ("exposed", *HIT)}
     rows = []
@@ -145,7 +159,8 @@ def matching_table(matching: Mapping[str, int], with_it: Mapping[str, int], cond
         Column("Exposed", number=True),
         Column("Share", number=True),
     ]
-    return table("Whom it hits", columns, rows, bar=3, note="hit: crashed, or a server gone dark, while exposed")
+    note = "hit: crashed, or a server gone dark, while exposed" + _since_judged(snapshot, judged)
+    return table("Whom it hits", columns, rows, bar=3, note=note)
 
 
 def _most(values: pd.Series) -> float:

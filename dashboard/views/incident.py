@@ -49,14 +49,8 @@ def show() -> None:
     if judgement is None or judgement.find(asked) is None:
         if needs_lake(feed):
             no_incident(feed, asked)
-    elif framed(_rows_behind, asked, above=lambda feed, _: _above(feed, asked), every_s=_ROWS_EVERY_S):
+    elif framed(_rows_behind, asked, above=lambda feed, _: _impact(feed, asked), every_s=_ROWS_EVERY_S):
         _reasons(feed, asked)
-
-
-def _above(feed: Feed, asked: str) -> None:
-    before = {"Overview": links.address(links.OVERVIEW), "Incidents": links.address("incident")}
-    st.html(links.breadcrumbs(before, asked))
-    _impact(feed, asked)
 
 
 def _rows_behind(feed: Feed, view: View, asked: str) -> None:
@@ -68,8 +62,11 @@ def _rows_behind(feed: Feed, view: View, asked: str) -> None:
 @st.fragment(run_every=5)
 def _impact(feed: Feed, asked: str) -> None:
     snapshot, judgement, incident = _found(feed, asked)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        before = {"Overview": links.address(links.OVERVIEW), "Incidents": links.address("incident")}
+        st.html(links.breadcrumbs(before, asked))
+        _ticket(snapshot, incident)
     st.html(_head(snapshot, incident))
-    _ticket(snapshot, incident)
     st.html(cards(_cards(incident, snapshot)))
     left, right = st.columns(2, gap="large")
     with left:
@@ -80,7 +77,7 @@ def _impact(feed: Feed, asked: str) -> None:
             with panel("Whom it hits"):
                 with_it = feed.impact(incident.update_id, None).counts()
                 those = feed.impact(incident.update_id, incident.condition).counts()
-                st.html(tables.matching_table(those, with_it, incident.condition))
+                st.html(tables.matching_table(those, with_it, incident.condition, snapshot, judged=judgement.as_of))
     if others := of_the_same_update(judgement, incident):
         st.html(others)
     if incident.update_id is not None:

@@ -51,20 +51,27 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
     if judgement is None or judgement.unreadable:
         st.html(unjudged_banner(snapshot))
         return
-    if not judgement.open:
+    if len(judgement.faults) > 1:
+        _several(judgement, snapshot)
+    elif judgement.open:
+        first, *also = judgement.faults[0]
+        st.html(incident_banner(first, snapshot, also))
+    else:
         st.html(quiet_banner(judgement, freshness(snapshot, datetime.now(UTC))))
-        _links(judgement.closed[:1], "Open the closed incident")
-    _open_ones(judgement, snapshot)
-    if lately := lately_line(snapshot):
-        st.html(lately)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):  # a line, if it is wide enough
+        if not judgement.open:
+            _links(judgement.closed[:1], "Open the closed incident")
+        elif len(judgement.faults) == 1:
+            _links(judgement.open[:1], "Open the incident")
+        if lately := lately_line(snapshot):
+            st.html(lately)
 
 
-def _open_ones(judgement: Judgement, snapshot: Snapshot) -> None:
+def _several(judgement: Judgement, snapshot: Snapshot) -> None:
     faults = judgement.faults
-    several = len(faults) > 1  # or no link could be told from another
     for first, *also in faults[:_MOST_BANNERS]:
         st.html(incident_banner(first, snapshot, also))
-        _links([first], "Open the incident", naming=several, as_of=snapshot.as_of)
+        _links([first], "Open the incident", naming=True, as_of=snapshot.as_of)  # or no link is told from another
     others = [first for first, *_ in faults[_MOST_BANNERS:]]
     _links(others[:_MOST_LINKS], "Also open", naming=True, as_of=snapshot.as_of)
     if len(others) > _MOST_LINKS:

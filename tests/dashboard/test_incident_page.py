@@ -149,6 +149,14 @@ def test_the_first_thing_below_what_to_do_is_what_the_name_rests_on(lake: Lake, 
     assert text.index("Now: withdraw") < text.index(words) < text.index("Attribution")
 
 
+def test_where_nearly_all_got_it_at_once_what_chance_gives_is_no_reason(lake: Lake, incident_page):
+    controls = {"window_min": 60, "after": 1412, "before": 0, "placebo": 1128.0, "placebo_as_many": 0.0}
+    tick(lake, [incident(controls=controls)])
+    text = incident_page(lake.root, "inc-0001").text
+    assert "Because: 1 412 of its hosts crashed within 60 min after the install and 0 in the 60 min before it." in text
+    assert "Within 60 min after install times drawn at random 1128.0" in text, "it is told as evidence"
+
+
 @pytest.mark.parametrize("changed", [{"before": 61}, {"placebo_as_many": 0.2}, {"after": 0}])
 def test_controls_that_do_not_speak_are_no_reason(changed: dict[str, Any], lake: Lake, incident_page):
     controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04, **changed}
@@ -211,6 +219,13 @@ def test_those_that_match_stand_beside_the_rest_that_has_the_update(lake: Lake, 
         "the rest, which does not match": [str(hit_in_all - hit), str(with_it["exposed"] - matching["exposed"])],
     }
     assert page.text.index("Whom it hits") < page.text.index("Blast radius")
+    assert "while exposed, up to now" not in page.text
+
+
+def test_whom_it_hits_says_that_it_knows_more_than_was_judged(lake: Lake, incident_page):
+    tick(lake, [incident()], as_of=NOW - timedelta(minutes=9))
+    text = incident_page(lake.root, "inc-0001").text
+    assert "gone dark, while exposed, up to now; the figures above are of 13:51 UTC, as judged" in text
 
 
 @pytest.mark.parametrize("condition", [None, {}])
