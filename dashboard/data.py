@@ -30,7 +30,7 @@ from dashboard.selection import TABLES_OF_A_CURVE, Selection
 from dashboard.snapshot import Snapshot
 from fleetcrash.attribution.reporting.accounted import what_became_of
 from fleetcrash.attribution.reporting.delay import Delay, delay_of
-from fleetcrash.attribution.reporting.impact import Impact, impact_of
+from fleetcrash.attribution.reporting.impact import Impact, impact_of, matching
 from fleetcrash.clustering import Cluster, Clusters, Sample
 from fleetcrash.errors import FleetcrashError, UnknownName
 from fleetcrash.store import Engine
@@ -199,9 +199,14 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer(
-            "host_states", lambda engine: impact_of(engine, update_id, condition), update_id, str(condition)
-        )
+
+        def ask(engine: Engine) -> Impact:
+            if not condition:
+                return impact_of(engine, update_id, None)
+            hosts = self.impact(update_id, None).hosts  # a page that asks for some of them asks for all as well
+            return Impact(hosts.filter(pa.array(matching(engine, hosts, condition))))
+
+        return self.answer("host_states", ask, update_id, str(condition))
 
     def hosts_hit(self, incident: Incident) -> pa.Table | None:
         """The hosts that an incident accounts for, where they are those of no update: ACCOUNTED_COLUMNS.

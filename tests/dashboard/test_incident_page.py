@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard.data import feed_of
+from dashboard.data import Feed, feed_of
 from dashboard.incidents import STATES
-from fleetcrash.store import Lake
+from fleetcrash.attribution.reporting.impact import Impact, impact_of
+from fleetcrash.store import Engine, Lake
 from tests.dashboard.conftest import Page
 from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, append_rows, incident, outage, tick
 
@@ -220,6 +222,21 @@ def test_those_that_match_stand_beside_the_rest_that_has_the_update(lake: Lake, 
     }
     assert page.text.index("Whom it hits") < page.text.index("Blast radius")
     assert "while exposed, up to now" not in page.text
+
+
+def test_the_hosts_of_an_update_are_counted_once_for_all_and_for_those_that_match(lake: Lake, monkeypatch):
+    counted = []
+
+    def counting(engine: Engine, update_id: str, condition: dict[str, str] | None) -> Impact:
+        counted.append(condition)
+        return impact_of(engine, update_id, condition)
+
+    monkeypatch.setattr("dashboard.data.impact_of", counting)
+    condition = {"os_type": "windows", "agent_version": ">=7.11"}
+    with closing(Feed(lake.root, watch=False)) as feed, Engine(lake) as engine:
+        assert feed.impact(GUILTY, condition).hosts.equals(impact_of(engine, GUILTY, condition).hosts)
+        assert feed.impact(GUILTY, None).hosts.equals(impact_of(engine, GUILTY, None).hosts)
+    assert counted == [None]
 
 
 def test_whom_it_hits_says_that_it_knows_more_than_was_judged(lake: Lake, incident_page):
