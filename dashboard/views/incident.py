@@ -228,14 +228,15 @@ def _ratios(incident: Incident, snapshot: Snapshot) -> None:
 
 
 def explanations(incident: Incident, beside: datetime | None) -> list[Explanation]:
-    """What was weighed: the named update or those in question first, then their rivals, the strongest first."""
+    """What was weighed: what it was put down to, or may be, first, then its rivals, the strongest first."""
     rows = []
     named, tied = incident.verdict == "update", [each.update_id for each in incident.tied]
     if incident.rate_ratio is not None and (named or not incident.rivals):
         name, sure = incident.update_id or "this incident", percent(incident.probability) if named else ""
         rows.append(Explanation(name, incident.rate_ratio, sure, guilty=named))
     sure_of = {each.update_id: each.probability for each in incident.candidates}
-    for each in sorted(incident.rivals, key=lambda each: each.name not in tied):
+    is_rise = incident.verdict == "no_update"
+    for each in sorted(incident.rivals, key=lambda each: each.kind != "wave" if is_rise else each.name not in tied):
         if each.rate_ratio is None or each.name == incident.update_id:
             continue
         is_wave, suspected = each.kind == "wave", incident.verdict == "cannot_separate" and each.name in tied

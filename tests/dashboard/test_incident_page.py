@@ -75,6 +75,14 @@ def test_what_is_in_question_is_on_top_of_its_rivals_and_each_tells_how_probable
     assert "Rate ratio of policy-011 × 22 (× 2.6 to × 79)" in page.text, "it is not that of the update in question"
 
 
+def test_where_no_update_did_it_the_rise_is_on_top_of_the_updates(lake: Lake, incident_page):
+    tick(lake, [incident(verdict="no_update", update_id=None, cause="region", candidates=[], rivals=RIVALS)])
+    names = [
+        each["text"].split("  ")[0] for each in incident_page(lake.root, "inc-0001").figures[0]["layout"]["annotations"]
+    ]
+    assert names[:2] == ["emea 12:01 (wave)", INNOCENT]
+
+
 def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, incident_page):
     evidence = {**incident()["evidence"], "hosts_left": 501, "events_judged": 501, "events_expected": 16.3}
     tick(lake, [incident(evidence=evidence)])
