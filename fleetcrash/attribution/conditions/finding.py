@@ -156,8 +156,8 @@ def find_condition(
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], mean * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
-    systems = {cells[number].os_type for number in support}
-    return _earned(answers, given, only_system=systems.pop() if len(systems) == 1 else None)
+    systems, of_fleet = {cells[number].os_type for number in support}, {cell.os_type for cell in cells} - {None}
+    return _earned(answers, given, only_system=systems.pop() if len(systems) == 1 < len(of_fleet) else None)
 
 
 def _narrower(
@@ -227,7 +227,7 @@ def _earned(answers: Sequence[_Answer], given: Condition | None, only_system: st
     """The plainest of those that select the likeliest hosts, if they are likely enough.
 
     Args:
-        only_system: the operating system that all exposed hosts have, if they do.
+        only_system: the operating system that all exposed hosts have, if they do, and others do not.
     """
     total = np.logaddexp.reduce([one.log_weight for one in answers])
     by_hosts: dict[tuple[str | None, bytes], list[_Answer]] = {}

@@ -248,6 +248,11 @@ def test_of_a_release_for_one_system_the_condition_says_which_unless_that_goes_w
     assert find_condition(cells, events * windows, expected * windows) == told
 
 
+def test_of_a_fleet_of_one_system_it_does_not():
+    cells = [one for one in fleet() if one.os_type != "linux"]
+    assert find_condition(cells, *counted(cells, {"region": "us"}, events=900.0, seed=3)) == {"region": "us"}
+
+
 def test_of_a_release_for_all_systems_it_does_not():
     cells = fleet()
     assert find_condition(cells, *counted(cells, {"region": "us"}, events=900.0, seed=3)) == {"region": "us"}
