@@ -15,6 +15,7 @@ STRIP_ROWS = 3
 _PIXELS = 1250  # width of the plot on a desktop; on a narrow screen the style sheet hides the small labels
 _CHARACTER_PX = 6.4
 _LABEL_SHARE = 0.3  # of the width, taken by the label of a long name
+_WITHDRAWN_SHARE = 0.22  # of the width of a phone, that "withdrawn" takes
 _ROW_PX, _MOST_ROWS = 18, 6  # of the labels above the plot
 
 
@@ -70,9 +71,8 @@ def mark_releases(
                 }
             )
         if each.withdrawn_at is not None and since <= each.withdrawn_at <= until:
-            _mark_withdrawn(
-                parts, each.withdrawn_at, colour, at_the_edge=each.withdrawn_at - since > (until - since) * 0.9
-            )
+            at_the_edge = until - each.withdrawn_at < (until - since) * _WITHDRAWN_SHARE
+            _mark_withdrawn(parts, each.withdrawn_at, colour, at_the_edge=at_the_edge)
     return min(max((row for row, _ in rows), default=0), _MOST_ROWS - 1) * _ROW_PX
 
 

@@ -106,6 +106,13 @@ def test_the_label_of_the_culprit_is_on_the_side_with_more_room(minute, anchor):
     assert [note.xanchor for note in figure.layout.annotations if "guilty" in (note.text or "")] == [anchor]
 
 
+@pytest.mark.parametrize(("minute", "anchor"), [(45, "left"), (48, "right")])
+def test_withdrawn_is_not_cut_off_where_the_chart_is_as_narrow_as_a_phone(minute, anchor):
+    marker = Marker("guilty", SINCE, "culprit", withdrawn_at=SINCE + timedelta(minutes=minute))
+    notes = _chart(_frame({0: 0.1}), markers=[marker]).layout.annotations
+    assert [note.xanchor for note in notes if note.text == "withdrawn"] == [anchor]
+
+
 def test_labels_in_the_strip_do_not_cover_one_another():
     markers = [Marker(f"content-{number:03d}", SINCE + timedelta(minutes=number)) for number in range(40)]
     figure = _chart(_frame({0: 0.1}), markers=markers)
