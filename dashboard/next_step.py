@@ -17,6 +17,7 @@ from dashboard.wording import (
     clock,
     count,
     counted,
+    few,
     hosts_command,
     place_words,
     plain,
@@ -63,7 +64,7 @@ def page_lines(incident: Incident, snapshot: Snapshot) -> list[Line]:
 
 
 def next_words(incident: Incident, snapshot: Snapshot) -> str:
-    """The same as markup."""
+    """The lines of ``next_lines`` as markup."""
     return as_markup(next_lines(incident, snapshot))
 
 
@@ -92,7 +93,7 @@ def because_words(incident: Incident, snapshot: Snapshot) -> str:
         crashed = f"{count(controls['after'])} of its hosts crashed within {within} after the install"
         before = f"{count(controls['before'])} in the {within} before it"
         if 2 * controls["placebo"] <= controls["after"]:  # else nearly all got it at once, and it says little
-            drawn = f"{_few(controls['placebo'])} would have after install times drawn at random"
+            drawn = f"{few(controls['placebo'])} would have after install times drawn at random"
             said.append(f"{crashed}, {before}, and {drawn}")
         else:
             said.append(f"{crashed} and {before}")
@@ -100,7 +101,7 @@ def because_words(incident: Incident, snapshot: Snapshot) -> str:
     if isinstance(judged, int | float) and isinstance(expected, int | float):
         what = "went offline" if incident.hosts_left is not None else "crashes and silences"
         ratio = f" ({times(incident.rate_ratio.estimate)})" if incident.rate_ratio is not None else ""
-        said.append(f"{count(judged)} {what} where {_few(expected)} were to be expected{ratio}")
+        said.append(f"{count(judged)} {what} where {few(expected)} were to be expected{ratio}")
     return f"{'; '.join(said)}." if said else ""
 
 
@@ -123,10 +124,6 @@ def _tell(controls: Mapping[str, float]) -> bool:
         and controls["after"] > controls["before"]
         and controls["placebo_as_many"] < _AS_MANY_BY_CHANCE
     )
-
-
-def _few(number: float) -> str:
-    return count(round(number)) if number >= 10 else f"{number:.2g}"
 
 
 def _left_to_do(incident: Incident, snapshot: Snapshot) -> Line | None:

@@ -197,6 +197,11 @@ def counted(value: float | None, thing: str) -> str:
     return f"{count(value)} {thing}{'' if value == 1 else plural}"
 
 
+def few(number: float) -> str:
+    """A number of things to be expected: whole from ten on, with two digits below."""
+    return count(round(number)) if number >= 10 else f"{number:.2g}"
+
+
 def rate(per_host_hour: float | None) -> str:
     """A rate per 1,000 host-hours with three significant digits."""
     if per_host_hour is None or per_host_hour != per_host_hour:

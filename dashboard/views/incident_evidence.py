@@ -16,6 +16,7 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    few,
     percent,
     plain,
     times,
@@ -66,7 +67,7 @@ def evidence_table(incident: Incident, snapshot: Snapshot) -> str:
     ):
         value = evidence.get(key)
         if isinstance(value, int | float):
-            rows.append(Row([name, count(value) if value >= 10 else f"{value:.2g}"]))
+            rows.append(Row([name, few(value)]))
     strength = evidence.get("log_evidence")
     if isinstance(strength, int | float):
         rows.append(Row(["Log evidence", f"{strength:.1f}"]))

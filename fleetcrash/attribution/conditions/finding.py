@@ -243,9 +243,7 @@ def _earned(answers: Sequence[_Answer], given: Condition | None, only_system: st
     ]
     said = [one.told for one in likeliest if one.told is not None]
     least = _KEPT_PROBABILITY if given in said else EARNED_PROBABILITY
-    if np.logaddexp.reduce(nearly) - total < np.log(least):
-        return None
-    if not said:
+    if not said or np.logaddexp.reduce(nearly) - total < np.log(least):
         return None
     plainest = min(said, key=_plainness)
     if only_system is None or plainest.keys() & _TELL_SYSTEM:

@@ -195,7 +195,7 @@ def _mostly_alike(inquiry: Inquiry, struck: Ints) -> Ints:
     Of what a fault does at boots the few crashes of hosts that have long been up are none, wherever these stand.
     """
     outcome = inquiry.news.events.outcome[struck]
-    counts = np.bincount(outcome, minlength=1)
+    counts = np.bincount(outcome)
     return struck[outcome == counts.argmax()] if counts.max() >= _MOSTLY_ALIKE * len(struck) else struck
 
 

@@ -36,9 +36,6 @@ from fleetcrash.attribution.weighing.rivalry import EXPLAINED_SHARE, LOG_HINT, L
 from fleetcrash.attribution.weighing.verdict import LOG_PER_LATE_BOOT
 from fleetcrash.counts import MOSTLY
 
-TIMES_OTHERS = 4.0
-"""So many times as much as of anything else hosts say of what strikes at boots: who boots more has more of it all."""
-
 _LEAST_EVENTS = 5
 _MOST_EVENTS = 500  # who is struck first tells as much as who is struck later
 
@@ -121,10 +118,9 @@ def behind(case: Case, odds: Odds, judgement: Judgement, struck: StruckHosts) ->
 def dormant_fault(case: Case, odds: Odds, older: tuple[int, ...], struck: StruckHosts) -> Dormant | None:
     """The fault of the one update of long before that may be behind it, where hosts tell it from all else.
 
-    No rate of its hosts is known, so that they have to say twice as much as of a latent fault, and nearly nothing for
-    any other update that the struck ones have; at a boot so much that two in five beside lack it, or four times as much
-    as for any other. And those alike in whatever is known of hosts have to say so, each by itself: who got it long ago
-    got it for what he is.
+    No rate of its hosts is known, so that they have to say twice as much as of a latent fault, at a boot so much that
+    two in five beside lack it, and nearly nothing for any other update that the struck ones have. And those alike in
+    whatever is known of hosts have to say so, each by itself: who got it long ago got it for what he is.
 
     Args:
         older: the updates that it is left to.
@@ -136,11 +132,11 @@ def dormant_fault(case: Case, odds: Odds, older: tuple[int, ...], struck: Struck
         return None
     says, count = struck.said.get(update, -np.inf), len(struck.asked)
     is_kept = update == case.named_before
-    of_others = max((most for one, most in struck.said.items() if one != update), default=0.0)
     least = max(LOG_LATENT if is_kept else 2.0 * LOG_LATENT, enough(count))
-    if struck.are_at_boots and says < TIMES_OTHERS * of_others:
-        least = max(least, LOG_PER_LATE_BOOT * count)
-    if says < least or says - of_others < (LOG_THOUSAND if is_kept else LOG_LATENT):
+    if says < (max(least, LOG_PER_LATE_BOOT * count) if struck.are_at_boots else least):
+        return None
+    of_others = max((most for one, most in struck.said.items() if one != update), default=0.0)
+    if says - of_others < (LOG_THOUSAND if is_kept else LOG_LATENT):
         return None
     if log_among_alike(inquiry.news, update, struck.of_wave, or_near=True) < LOG_THOUSAND:
         return None

@@ -14,7 +14,7 @@ from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hearing import doubts
 from fleetcrash.attribution.hearing.after_install import log_by_delay
 from fleetcrash.attribution.hearing.missing_installs import joined_later
-from fleetcrash.attribution.hearing.older import TIMES_OTHERS, Held, held_by
+from fleetcrash.attribution.hearing.older import Held, held_by
 from fleetcrash.attribution.hearing.whole_places import log_odds
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
@@ -40,6 +40,8 @@ _MORE = 2.0  # times as much as before
 _MOST_BOOTS = 400  # of crashes at boots that are asked about
 # So few of the struck hosts may lack what strikes them: installs that were lost. More than so many may not.
 _STRAY_SHARE, _FEW_STRAYS = 0.03, 2
+# Where more do, hosts say so many times as much as of anything else: who boots more often has more of it all.
+_TIMES_OTHERS = 4.0
 # What hosts have to say for an update that strikes at boots, where most of the hosts beside have it as well.
 _LOG_ALONE = 2.0 * LOG_THOUSAND
 
@@ -245,17 +247,17 @@ class Testimony:
     def _is_alone_but_for_the_lost(self, update: int, says: float, most: float) -> bool:
         """The same where some of the struck lack it, as installs are lost, and hosts crash of themselves.
 
-        Then they say next to nothing of whatever else half of these or more have; and those alike in whatever is known
-        of hosts say so of it, each by itself.
+        Then they say next to nothing of whatever else more than half of these have; and those of the same build,
+        agent's version or model say so of it, each by itself.
 
         Args:
             says, most: by the hosts beside them, for this update, and for any other that most of them have.
         """
-        if says < max(_LOG_ALONE + LOG_THOUSAND, TIMES_OTHERS * most):
+        if says < max(_LOG_ALONE + LOG_THOUSAND, _TIMES_OTHERS * most):
             return False
         events = self._trial.by_age().sum(1)
         many = self._trial.updates[events > MOSTLY * events[self._trial.row_of(update)]].tolist()
-        if any(says < TIMES_OTHERS * self.of_hosts(other) for other in many if other != update):
+        if any(says < _TIMES_OTHERS * self.of_hosts(other) for other in many if other != update):
             return False
         return log_among_alike(self._inquiry.news, update, self._at_boots_since(update)) >= LOG_THOUSAND
 
