@@ -71,6 +71,9 @@ class Hosts(Protocol):
             onset: the minute in which the best wave began, if there is one.
         """
 
+    def is_of_one_place(self, update: int) -> bool:
+        """Whether its hosts at one place alone tell it; part of what is doubtful."""
+
     def by_delay(self, update: int) -> float:
         """What it says for the update how long after its install each host was struck."""
 
@@ -166,11 +169,14 @@ def _alone_named(
     is_told = is_kept or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)
     if not (has_passed and is_likely and is_told):
         return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
-    # By releases alone every host has it: that the struck ones are all of one place may show later.
-    is_settled = is_kept and contrast is not None
-    if is_settled or odds.goes_on or trial.by_departures or not hosts.is_doubtful(update, odds.onset):
+    if odds.goes_on or trial.by_departures:
         return update, None
-    return None, Lack.WITNESSES
+    # Where installs are told a name that stands is lost to nothing but the place of those that are struck: that they
+    # are all at one, or by releases alone struck for something else, may show later.
+    is_doubtful = (
+        hosts.is_of_one_place(update) if is_kept and contrast is not None else hosts.is_doubtful(update, odds.onset)
+    )
+    return (None, Lack.WITNESSES) if is_doubtful else (update, None)
 
 
 def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
