@@ -91,7 +91,7 @@ class Snapshot:
 
 def snapshot_of(engine: Engine, number: int, root: Path) -> Snapshot:
     """The lake as an engine sees it, which keeps the tables of the lake; root: where it is."""
-    ticks = engine.rows("incident_now")
+    ticks = engine.rows("incident_now", newest=engine.as_of)
     judgement = read_judgement(**ticks[0]) if ticks else None
     health = engine.rows("health_now")[0]
     if engine.as_of is None:

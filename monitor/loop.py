@@ -183,7 +183,7 @@ class Monitor:
         while True:
             kept = self._lake.sequence("incident", _WRITER)  # read before the rows, so that a later append is noticed
             self._refresh()
-            rows = self._engine.rows("incident_now")
+            rows = self._engine.rows("incident_now", newest=self.newest_known)
             if rows and (rows[0]["as_of"] > as_of or rows[0]["document"] == text):
                 return
             row = pa.table({"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [text]})

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,8 @@ PING_EVERY_S = 60.0
 STUCK_S = 900.0
 
 _STEP_EVERY_S = 2.0
+# Findings of a time that the newest record is so far from rest on one that is gone; less may be a record on its way.
+_SURELY_GONE = timedelta(minutes=10)
 _ENDS_WITHIN_S = 1.0
 _SEEN = "seen_as_of"  # as_of of the newest document that was compared
 _FEED = "feed"
@@ -80,6 +82,7 @@ class Alerting:
         self._names = [one.name for one in config.receivers]
         self._leader = Leader(lake_root)
         self._found: JSON | None = None
+        self._newest: datetime | None = None
         started, trying_since = clock(), self.outbox.meta(_TRYING_SINCE)
         feed = Feed.from_text(self.outbox.meta(_FEED))
         self._watch = Watch(config.dead_man, started, float(trying_since or started), feed)
@@ -118,7 +121,7 @@ class Alerting:
             newest: newest known time of the lake; None without records.
         """
         with self._lock:
-            self._found = found or self._found
+            self._found, self._newest = found or self._found, newest
             self._watch.looked(None if newest is None else newest.timestamp(), self._clock())
         self._tried(self._told)
 
@@ -194,7 +197,7 @@ class Alerting:
     def _tell_incidents(self) -> None:
         """Compare the findings with what was last sent."""
         found, seen = self._found, self.outbox.meta(_SEEN)
-        if found is None or (seen is not None and parse_time(found["as_of"]) < parse_time(seen)):
+        if found is None or (seen is not None and self._is_older(found["as_of"], seen)):
             return  # another monitor saw more, and has sent it
         now, kept = self._clock(), self.outbox.alerts()
         for incident in found["incidents"]:
@@ -213,6 +216,11 @@ class Alerting:
                 self._take_back(one, found["as_of"], now)
         if found["as_of"] != seen:
             self.outbox.set_meta(_SEEN, found["as_of"])
+
+    def _is_older(self, as_of: str, seen: str) -> bool:
+        """Whether findings are older than those last sent, of which the lake still has the records."""
+        is_gone = self._newest is not None and parse_time(seen) > self._newest + _SURELY_GONE
+        return parse_time(as_of) < parse_time(seen) and not is_gone
 
     def _take_back(self, one: Kept, as_of: str, now: float) -> None:
         """End an alert whose incident no longer exists because late records have changed the past."""

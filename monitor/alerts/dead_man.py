@@ -1,4 +1,4 @@
-"""The dead man's alerts: the monitor reports that no records arrive, or that it cannot look."""
+"""The dead man's alerts: the monitor reports that no records arrive, that some are ahead, or that it cannot look."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ class Trouble(StrEnum):
 
     RECORDS = "dead-man-records"
     TICKS = "dead-man-ticks"
+    CLOCK = "dead-man-clock"
 
     @property
     def end(self) -> str:
         """The sentence when it is over."""
-        return "Records come again." if self is Trouble.RECORDS else "The monitor judges again."
+        return _ENDS[self]
+
+
+_ENDS = {
+    Trouble.RECORDS: "Records come again.",
+    Trouble.TICKS: "The monitor judges again.",
+    Trouble.CLOCK: "No record is ahead of this machine's clock any more.",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,10 @@ class Feed:
         if not self.was_regular or self.news_at is None:
             return 0.0
         return max(0.0, now - max(self.news_at, started))
+
+    def ahead_s(self, now: float) -> float:
+        """Seconds that the newest record of a feed that was regular is ahead of our clock."""
+        return max(0.0, self.newest - now) if self.was_regular and self.newest is not None else 0.0
 
     def as_text(self) -> str:
         """For the outbox."""
@@ -122,6 +134,13 @@ class Watch:
                     f"No record has come for {silent_s / 60.0:.0f} minutes, of a fleet that sent regularly. "
                     "Look at the collector, and at the way to it."
                 )
+            ahead_s = self.feed.ahead_s(now)
+            if ahead_s >= self.settings.records_min * 60.0:
+                found[Trouble.CLOCK] = (
+                    f"The newest record is {ahead_s / 60.0:.0f} minutes ahead of this machine's clock: until then "
+                    "findings are of a time that has not come, and silence goes unseen. Set the clock of its host, "
+                    "or send received_at; fleetcrash forget HOST_ID removes it."
+                )
         return found
 
     def is_over(self, trouble: Trouble, *, since: float) -> bool:
@@ -130,5 +149,7 @@ class Watch:
         Args:
             since: when it began, by our clock.
         """
-        shown_at = self.feed.news_at if trouble is Trouble.RECORDS else self.looked_at
+        shown_at = (
+            self.feed.news_at if trouble is Trouble.RECORDS else self.looked_at
+        )  # by looking the clocks are compared
         return shown_at is not None and shown_at >= since

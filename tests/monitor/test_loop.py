@@ -23,7 +23,8 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.reporting.report import document
-from fleetcrash.store import Lake
+from fleetcrash.store import Engine, Lake
+from fleetcrash.store.forgetting import forget
 from fleetcrash.times import time_text
 from ingest.load import append_tables
 from monitor import loop
@@ -361,6 +362,24 @@ def test_a_record_of_the_day_to_come_hides_nothing_that_comes_after_it(growing):
     assert found == growing.newest() == incidents(growing.lake)
     assert found is not None
     assert found["incidents"] != []
+    monitor.close()
+
+
+@pytest.mark.slow
+def test_once_such_a_record_is_forgotten_the_findings_are_of_now_again(growing):
+    growing.tell(-1)
+    append_host(growing, fleet.RELEASED + timedelta(hours=20), "its clock is ahead")
+    monitor = Monitor(growing.lake)
+    assert monitor.look() is not None
+    monitor.close()
+    forget(growing.lake, "its clock is ahead")
+    growing.tell(30)
+    monitor = Monitor(growing.lake)
+    found = monitor.look()
+    assert found == incidents(growing.lake)
+    with Engine(growing.lake) as engine:
+        (kept,) = engine.rows("incident_now", newest=engine.newest_known())
+    assert json.loads(kept["document"]) == found
     monitor.close()
 
 

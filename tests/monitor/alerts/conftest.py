@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fleetcrash.times import parse_time
 from monitor.alerts.alerting import Alerting
 from monitor.alerts.config import Config
 from monitor.alerts.receivers import Endpoint, Webhook
@@ -186,9 +187,10 @@ class Told:
         self.alerting = Alerting(root, Config(receivers, **config), clock=clock, metrics=metrics)
         self.couriers = self.alerting.couriers()
 
-    def found(self, *incidents: dict[str, Any], minute: int = 10) -> None:
-        """A look that found these."""
-        self.alerting.looked(document(*incidents, minute=minute), None)
+    def found(self, *incidents: dict[str, Any], minute: int = 10, newest: int | None = None) -> None:
+        """A look that found these; newest: minute of the lake's newest record."""
+        known = None if newest is None else parse_time(at(newest))
+        self.alerting.looked(document(*incidents, minute=minute), known)
 
     def sent(self) -> None:
         """Whatever is due goes out."""

@@ -72,9 +72,19 @@ def test_one_record_of_a_clock_that_is_ahead_is_not_the_end_of_a_feed(watched, h
     watched.minutes(clock, 20)
     watched.minutes(clock, 1, lag_s=-3600)
     watched.minutes(clock, 74, lag_s=None)  # nothing newer can be seen for an hour
-    assert hook.events == []
+    assert hook.events == [("dead-man-clock", "opened"), ("dead-man-clock", "resolved")]
+    assert hook.documents[0]["summary"].startswith("The newest record is 60 minutes ahead of this machine's clock")
     watched.minutes(clock, 2, lag_s=None)
-    assert hook.events == [("dead-man-records", "opened")]
+    assert hook.events[2:] == [("dead-man-records", "opened")]
+
+
+def test_a_record_that_is_a_little_ahead_is_no_trouble_nor_one_of_a_lake_that_was_never_fed_regularly(
+    watched, hook, clock
+):
+    watched.minutes(clock, 1, lag_s=-3600)
+    watched.minutes(clock, 20)
+    watched.minutes(clock, 1, lag_s=-800)
+    assert hook.events == []
 
 
 def test_records_that_come_now_and_then_are_no_regular_feed(watched, hook, clock):

@@ -265,6 +265,17 @@ def test_what_an_older_document_says_is_not_told(told, hook):
     assert hook.events == []
 
 
+def test_what_rests_on_records_that_are_gone_holds_nothing_up(told, hook):
+    """A host whose clock was ahead was forgotten since."""
+    told.found(minute=500)
+    told.found(incident(), minute=20, newest=490)
+    told.sent()
+    assert hook.events == [], "the record may be on its way"
+    told.found(incident(), minute=20, newest=20)
+    told.sent()
+    assert hook.events == [("inc-1", "opened")]
+
+
 def test_a_receiver_that_is_added_learns_what_stands_and_one_that_is_gone_waits_for_nothing(tmp_path, hooks, clock):
     first, second = hooks(), hooks()
     told = Told(tmp_path, clock, webhook(first, "first"))
