@@ -8,7 +8,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,10 @@ _NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {
 
 COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
-    "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
+    "--as-of": {
+        "metavar": "T",
+        "help": "judge from what was known then; now: by this machine's clock (default: the newest known time)",
+    },
     "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard (default: %(default)s)"},
     "--lake": {"metavar": "DIR", "help": f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"},
 }
@@ -151,11 +154,13 @@ def lake_of(chosen: argparse.Namespace, *, create: bool = False) -> Lake:
 
 
 def time_of(text: str | None) -> datetime | None:
-    """The instant in an option, aware; None without the option.
+    """The instant in an option, aware, "now" by this machine's clock; None without the option.
 
     Raises:
         BadArgument: it is no time, has no offset, or is outside the times that records may have.
     """
+    if text == "now":
+        return datetime.now(UTC)
     return None if text is None else parse_time(text)
 
 

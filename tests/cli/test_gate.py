@@ -46,6 +46,14 @@ def test_go_is_0_and_hold_is_3(quiet, run):
     assert (status, json.loads(out)["decision"]) == (3, "hold")
 
 
+def test_a_feed_that_has_stopped_altogether_holds_by_this_machines_clock(quiet, run):
+    at_newest = run("gate", "u1", "--lake", quiet, "--max-excess", "0.1", "--soak", "10")
+    assert at_newest[0] == 0
+    status, out, _ = run("gate", "u1", "--lake", quiet, "--as-of", "now", "--max-excess", "0.1", "--soak", "10")
+    assert status == 3
+    assert "Nothing was told of the fleet for" in out
+
+
 def test_halt_is_4_and_fits_on_a_screen(tmp_path, run):
     short_outage(tmp_path / "lake")
     status, out, _ = run("gate", fleet.GUILTY, "--lake", str(tmp_path / "lake"))
