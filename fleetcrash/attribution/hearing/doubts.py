@@ -83,38 +83,21 @@ def only_made_boot(
     return bool(at_boot.sum() > MOSTLY * len(struck)) and inquiry.modules.are_as_ever(at_boot, before)
 
 
-def is_of_some_installs(inquiry: Inquiry, tick: int, mine: Mask, trial: Trial, update: int, onset: int | None) -> bool:
-    """Whether those alone are struck that got an update as they came online, or of late; see ``witnesses``.
-
-    Args:
-        mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
-    """
-    struck, cells = _struck(inquiry, update, tick, mine, trial)
-    if not len(struck) or not (inquiry.news.presence_told and inquiry.news.installs_told):
-        return False
-    asked = witnesses.to_look_at(struck)
-    minutes = trial.window_min(trial.row_of(update))
-    known, where = int(inquiry.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
-    found = inquiry.news.ask.by_start(update, tuple(asked.tolist()), where, minutes, known)
-    if witnesses.are_only_fresh(found):
-        return True
-    return onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset)
-
-
-def is_of_one_place(
+def is_doubtful(
     inquiry: Inquiry,
     tick: int,
     mine: Mask,
     trial: Trial,
     update: int,
+    onset: int | None,
     told_by_delay: Callable[[], bool],
     is_known: bool,
     strikes_late: bool,
 ) -> bool:
-    """Whether an update's hosts at one place alone are struck, which may have something else in common.
+    """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
     Args:
-        mine: (events,) the events. trial: of them.
+        mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
         told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
         is_known: whether other hosts have shown that it is guilty.
         strikes_late: whether most of what it may have done came an hour or more after its installs.
@@ -122,6 +105,16 @@ def is_of_one_place(
     struck, cells = _struck(inquiry, update, tick, mine, trial)
     if not len(struck):
         return False
+    row, asked = trial.row_of(update), witnesses.to_look_at(struck)
+    told = tuple(asked.tolist())
+    if inquiry.news.presence_told and inquiry.news.installs_told:
+        minutes = trial.window_min(row)
+        known, where = int(inquiry.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
+        found = inquiry.news.ask.by_start(update, told, where, minutes, known)
+        if witnesses.are_only_fresh(found):
+            return True
+        if onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset):
+            return True
     struck = _mostly_alike(inquiry, struck)
     if not witnesses.may_be_of_one_place(inquiry.news, struck):
         return False
@@ -134,7 +127,7 @@ def is_of_one_place(
         by_installs = max(by_installs, compared.log_with_it())
     if inquiry.news.installs_told and by_installs >= witnesses.enough(len(struck)):
         return False
-    if inquiry.spots.name(trial.likeliest_slice(trial.row_of(update)))[0] in witnesses.OF_CELLS:
+    if inquiry.spots.name(trial.likeliest_slice(row))[0] in witnesses.OF_CELLS:
         cells = np.ones(len(cells), bool)
     places = inquiry.news.ask.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update

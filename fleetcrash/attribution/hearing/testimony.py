@@ -129,28 +129,21 @@ class Testimony:
             self._may_be_of_known,
             self._leaves_out_some_boots,
             self._is_left_for_another,
+            self.went_to_whole_places,
         )
-        case = self._case
-        return (
-            any(is_so(update) for is_so in asked)
-            or doubts.is_of_some_installs(self._inquiry, case.tick, case.events, self._trial, update, onset)
-            or self.is_of_one_place(update)
-        )
-
-    def is_of_one_place(self, update: int) -> bool:
-        """Whether its hosts at one place, or at the few whole customers or sites that got it, alone are struck."""
-        return self._went_to_whole_places(update) or doubts.is_of_one_place(
+        return any(is_so(update) for is_so in asked) or doubts.is_doubtful(
             self._inquiry,
             self._case.tick,
             self._case.events,
             self._trial,
             update,
+            onset,
             told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
             is_known=update in self._case.named_elsewhere,
             strikes_late=self.strikes_late(update),
         )
 
-    def _went_to_whole_places(self, update: int) -> bool:
+    def went_to_whole_places(self, update: int) -> bool:
         """Whether as few customers, or sites, got it as may all be in trouble, and nothing but that they did tells.
 
         It may strike at once. Else hosts may be struck as long after they got it as its fault would have it, if that is

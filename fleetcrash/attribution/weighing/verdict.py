@@ -71,8 +71,8 @@ class Hosts(Protocol):
             onset: the minute in which the best wave began, if there is one.
         """
 
-    def is_of_one_place(self, update: int) -> bool:
-        """Whether its hosts at one place alone tell it; part of what is doubtful."""
+    def went_to_whole_places(self, update: int) -> bool:
+        """The same of an update that went to a few whole customers or sites; part of what is doubtful."""
 
     def by_delay(self, update: int) -> float:
         """What it says for the update how long after its install each host was struck."""
@@ -171,11 +171,11 @@ def _alone_named(
         return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
     if odds.goes_on or trial.by_departures:
         return update, None
-    # Where installs are told a name that stands is lost to nothing but the place of those that are struck: that they
-    # are all at one, or by releases alone struck for something else, may show later.
-    is_doubtful = (
-        hosts.is_of_one_place(update) if is_kept and contrast is not None else hosts.is_doubtful(update, odds.onset)
-    )
+    # A name that stands is not asked for witnesses again: whom a fault strikes later may be at one place, as those in
+    # whose part of the world it is morning. But what struck at first as hosts of whole customers got it may go on for
+    # longer than a fault of it would; and by releases alone every host has it.
+    is_settled = is_kept and contrast is not None
+    is_doubtful = hosts.went_to_whole_places(update) if is_settled else hosts.is_doubtful(update, odds.onset)
     return (None, Lack.WITNESSES) if is_doubtful else (update, None)
 
 

@@ -71,8 +71,7 @@ def test_an_update_that_strikes_late_is_doubted_where_many_of_the_struck_lack_it
     monkeypatch, lack, says, how, is_doubtful
 ):
     monkeypatch.setattr(doubts, "struck_beside", lambda *_: np.arange(20) < lack)
-    monkeypatch.setattr(doubts, "is_of_some_installs", lambda *_: False)
-    monkeypatch.setattr(doubts, "is_of_one_place", lambda *_, **__: False)
+    monkeypatch.setattr(doubts, "is_doubtful", lambda *_, **__: False)
     monkeypatch.setattr(testimony, "log_odds", lambda *_: np.inf)
     assert of_hosts_struck(says=says, **({"age": LATE} | how)).is_doubtful(UPDATE, None) is is_doubtful
 
@@ -93,8 +92,7 @@ def test_what_strikes_late_is_doubted_while_another_fault_goes_on_and_hosts_say_
     monkeypatch, how, is_doubtful
 ):
     monkeypatch.setattr(doubts, "struck_beside", lambda *_: np.zeros(20, bool))
-    monkeypatch.setattr(doubts, "is_of_some_installs", lambda *_: False)
-    monkeypatch.setattr(doubts, "is_of_one_place", lambda *_, **__: False)
+    monkeypatch.setattr(doubts, "is_doubtful", lambda *_, **__: False)
     monkeypatch.setattr(testimony, "log_odds", lambda *_: np.inf)
     usual: dict[str, Any] = {"age": LATE, "says": 0.0}
     assert of_hosts_struck(**(usual | how)).is_doubtful(UPDATE, None) is is_doubtful

@@ -75,7 +75,7 @@ def judge(
     odds,
     *,
     is_doubtful=lambda *_: False,
-    is_of_one_place=lambda _: False,
+    went_to_whole_places=lambda _: False,
     by_delay=lambda _: 0.0,
     is_alone_at_boots=lambda _: False,
     with_one=lambda *_: 0,
@@ -83,7 +83,7 @@ def judge(
 ) -> Judgement:
     hosts = SimpleNamespace(
         is_doubtful=is_doubtful,
-        is_of_one_place=is_of_one_place,
+        went_to_whole_places=went_to_whole_places,
         by_delay=by_delay,
         is_alone_at_boots=is_alone_at_boots,
         struck_with_one=with_one,
@@ -105,7 +105,7 @@ def _judged(
     stands_there: bool = False,
     slow: bool = False,
     doubtful: bool = False,
-    of_one_place: bool = False,
+    went_to_whole_places: bool = False,
     before: Kind = Kind.UNDETERMINED,
     pushed: Sequence[int] = (RELEASED,),
 ) -> Judgement:
@@ -139,8 +139,8 @@ def _judged(
         before=Kind.UPDATE if named else before,
         named_before=UPDATE if named else None,
         contrast=of_hosts,
-        is_doubtful=lambda update, _: {UPDATE: doubtful or of_one_place}[update],
-        is_of_one_place=lambda update: {UPDATE: of_one_place}[update],
+        is_doubtful=lambda update, _: {UPDATE: doubtful}[update],
+        went_to_whole_places=lambda update: {UPDATE: went_to_whole_places}[update],
     )
 
 
@@ -712,8 +712,8 @@ def test_but_not_where_only_some_of_its_hosts_are_struck_who_have_something_else
     assert _judged(update_says=160.0, wave_says=wave_says, doubtful=True, **how).kind is kind
 
 
-def test_a_name_is_lost_once_all_that_are_struck_stand_at_one_place():
-    told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED + 100, named=True, of_one_place=True)
+def test_a_name_is_lost_where_it_shows_later_that_the_whole_customers_that_got_it_are_in_trouble_for_longer():
+    told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED + 100, named=True, went_to_whole_places=True)
     assert (told.update, told.lacks) == (None, Lack.WITNESSES)
 
 
