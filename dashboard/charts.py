@@ -13,9 +13,10 @@ import plotly.graph_objects as go
 
 from dashboard.figures import Buckets, Parts, base_layout, decades, label, plotly_time, zone_note
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
-from dashboard.theme import DASHES, OS_ORDER, Palette, palette
+from dashboard.theme import DASHES, Palette, palette
 from dashboard.wording import count, rate
 from fleetcrash.attribution.conditions.grammar import SYSTEM_NAMES
+from fleetcrash.records import OS_TYPES
 
 SERVERS_DARK = "servers gone dark"
 
@@ -52,7 +53,7 @@ def line_styles(
     lines = colours.lines
     styles = {}
     names = _ordered(frame[group], group)
-    of_an_os = OS_ORDER if group == "os_type" else ()
+    of_an_os = OS_TYPES if group == "os_type" else ()
     others = [name for name in names if name not in of_an_os]
     for name in names:  # those of no OS that keeps its line take the lines after these
         place = of_an_os.index(name) if name in of_an_os else len(of_an_os) + others.index(name)
@@ -268,7 +269,7 @@ def _mark_no_data(parts: Parts, held: Set[datetime], buckets: Buckets, colours: 
 def _ordered(names: pd.Series, group: str) -> list[str]:
     known = sorted(set(names))
     if group == "os_type":
-        return sorted(known, key=lambda name: (OS_ORDER.index(name) if name in OS_ORDER else len(OS_ORDER), name))
+        return sorted(known, key=lambda name: (OS_TYPES.index(name) if name in OS_TYPES else len(OS_TYPES), name))
     return known
 
 

@@ -45,9 +45,6 @@ DARK = Palette(
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-# Each OS keeps its colour whatever else is shown.
-OS_ORDER = ("windows", "darwin", "linux")
-
 
 def palette(*, dark: bool) -> Palette:
     """The palette for the viewer's theme."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fleetcrash.records import OS_TYPES
 from sample_data.simulator.clock import Indices, Numbers, pick
 from sample_data.simulator.fault_plan import DOMAINS, Look
-from sample_data.simulator.mix import OS_TYPES
 from sample_data.simulator.scenario import scenario_folder
 from sample_data.simulator.toml_table import Table, read_toml
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetcrash.records import OS_TYPES
 from sample_data.simulator.clock import HOUR, Flags, Indices, Moments, Numbers, chance, pick
-from sample_data.simulator.mix import OS_TYPES, Mix
+from sample_data.simulator.mix import Mix
 
 # A customer's own mix scatters round the fleet's by a Dirichlet distribution of this weight: small enough
 # that customers differ by eye, large enough that a fleet of a few customers still looks like its mix.

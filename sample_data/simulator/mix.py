@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleetcrash.errors import BadArgument
-from sample_data.simulator.release_plan import UPDATE_KINDS, BackgroundUpdates, read_background_updates
+from fleetcrash.records import OS_TYPES, UPDATE_KINDS
+from sample_data.simulator.release_plan import BackgroundUpdates, read_background_updates
 from sample_data.simulator.toml_table import Table
 
-OS_TYPES = ("windows", "darwin", "linux")
 LIVES = ("office", "left-on", "server")
 
 

@@ -9,7 +9,6 @@ from sample_data.simulator.clock import DAY, MINUTE, NEVER, Clock
 from sample_data.simulator.condition import check_condition
 from sample_data.simulator.toml_table import Table
 
-UPDATE_KINDS = ("content", "agent", "os_patch", "driver", "policy")
 ROLLOUTS = ("push", "exponential", "poll", "staged")
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fleetcrash.errors import BadArgument, UnknownName
+from fleetcrash.records import UPDATE_KINDS
 from sample_data.simulator.condition import WITH_UPDATE
 from sample_data.simulator.fault_plan import Fault, read_fault
 from sample_data.simulator.mix import Mix, read_mix
-from sample_data.simulator.release_plan import UPDATE_KINDS, Rollout, Start, read_rollout, read_start, read_where
+from sample_data.simulator.release_plan import Rollout, Start, read_rollout, read_start, read_where
 from sample_data.simulator.rival_plan import (
     Backlog,
     Outage,

@@ -17,6 +17,7 @@ from fleetcrash.arrays import Ints, Mask, Narrow, Texts
 from fleetcrash.attribution.facts.catalogue import Catalogue
 from fleetcrash.attribution.facts.columns import numbers_of
 from fleetcrash.attribution.facts.questions import Questions
+from fleetcrash.records import OS_TYPES
 from fleetcrash.times import DAY
 
 Tiny = NDArray[np.int8]
@@ -25,7 +26,7 @@ CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model"
 SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
 """The attribute of hosts that an update of each kind sets, where a catalogue numbers its updates as inventories do."""
 PLACES = ("group", "site", "customer")
-OPERATING_SYSTEMS = ("windows", "darwin", "linux")
+OPERATING_SYSTEMS = OS_TYPES
 SYSTEMS = len(OPERATING_SYSTEMS) + 1
 
 
