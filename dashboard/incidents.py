@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 from itertools import compress
 from typing import Any
 
-from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, are_tied
+from fleetcrash.attribution.reporting.impact import State, is_silence
+from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, Kind, are_tied
 
-STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
-HIT = ("recovered", "dark", "crashed")  # states of hosts that crashed or went dark while exposed
-VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
-
-_HARDLY_ANY = 0.1  # so few crash, beside those that go dark, that it is a silence: as in the monitor's summary
+STATES: tuple[str, ...] = tuple(State)
+HIT = (State.RECOVERED, State.DARK, State.CRASHED)  # states of hosts that crashed or went dark while exposed
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ class Incident:
     @property
     def is_silence(self) -> bool:
         """Whether hosts fall silent, and hardly any crashes."""
-        return self.hosts_left is not None or self.hosts_crashed < _HARDLY_ANY * self.hosts_dark
+        return self.hosts_left is not None or is_silence(self.hosts_crashed, self.hosts_dark)
 
     @property
     def probability(self) -> float | None:
@@ -246,7 +244,7 @@ def _incident(read: Mapping[str, Any]) -> Incident:
     verdict = str(read.get("verdict") or "undetermined")
     return Incident(
         incident_id=str(read["incident_id"]),
-        verdict=verdict if verdict in VERDICTS else "undetermined",
+        verdict=verdict if verdict in tuple(Kind) else "undetermined",
         alarm_at=_instant(read.get("alarm_at")),
         named_at=_instant(read.get("named_at")),
         closed_at=_instant(read.get("closed_at")),

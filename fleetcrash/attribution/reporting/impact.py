@@ -27,6 +27,8 @@ class State(StrEnum):
     PENDING = "pending"
 
 
+_HARDLY_ANY = 0.1  # so few crash, beside those that go dark
+
 HOST_COLUMNS = (
     "host_id",
     "state",
@@ -119,6 +121,11 @@ def harm_of(
     crashed, dark = (rows.filter(pc.equal(rows["hit"], hit))["host_id"] for hit in ("crash", "dark"))
     hosts = rows.group_by(["host_id", "installed_at"]).aggregate([]).sort_by("host_id")
     return Harm(hosts, len(crashed), pc.count_distinct(crashed).as_py(), pc.count_distinct(dark).as_py())
+
+
+def is_silence(hosts_crashed: float, hosts_dark: float) -> bool:
+    """Whether so few hosts crash, beside those that go dark, that the fault is to fall silent."""
+    return hosts_crashed < _HARDLY_ANY * hosts_dark
 
 
 def matching(engine: Engine, hosts: pa.Table, condition: Condition) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.reporting.accounted import counts_of
 from fleetcrash.attribution.reporting.causes import cause_of, common_module
 from fleetcrash.attribution.reporting.controls import controls_of
-from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of, impact_of
+from fleetcrash.attribution.reporting.impact import Harm, Impact, State, harm_of, impact_of, is_silence
 from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, Lack, are_tied
@@ -29,8 +29,6 @@ from fleetcrash.times import tick_text, tick_time, time_text
 SCHEMA = 1
 _LEAST_PROBABILITY = 1e-4  # those that are less likely, all together, are noise on the page
 _NAMED_IN_A_TIE = 3
-
-_HARDLY_ANY = 0.1  # so few crash, beside those that go dark
 
 # What a rise follows that is one of reports only, by its cause.
 _FOLLOWED = {
@@ -260,8 +258,8 @@ def _summary(
     if incident.kind is Kind.UPDATE and incident.update is not None:
         suspect = detector.news.suspects[incident.update]
         whom = _whom(detector, incident.condition)
-        is_silence = evidence["hosts_crashed"] < _HARDLY_ANY * evidence["hosts_dark"]
-        does = "silences" if incident.by_departures or is_silence else "crashes"
+        silenced = incident.by_departures or is_silence(evidence["hosts_crashed"], evidence["hosts_dark"])
+        does = "silences" if silenced else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)
         says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
