@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from fleetcrash.errors import BadArgument
+from fleetcrash.toml_file import read_toml
 
 # Environment variables that tell the app, which is a process of its own, of the header and of who may see the pages.
 HEADER_VARIABLE = "FLEETCRASH_TRUSTED_HEADER"
@@ -36,12 +36,7 @@ def read_sign_in(path: Path) -> SignIn:
     Raises:
         BadArgument: it cannot be read, lacks something, or Authlib is not installed.
     """
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadArgument(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise BadArgument(f"{path} is no TOML: {error}. Nothing was started.") from error
+    told = read_toml(path)
     auth, ours = told.get("auth"), told.get("fleetcrash")
     missing = [name for name in _WANTED if not (isinstance(auth, dict) and isinstance(auth.get(name), str))]
     if missing:

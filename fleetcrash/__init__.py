@@ -10,7 +10,7 @@ asks for verdicts and decides whether a rollout may go on. It is here, and not b
 script asks it without either collector or pages.
 
 The small modules are shared by packages that may not import one another: ``errors`` and ``times`` by all; by those
-around the core, ``prometheus``, the format in which the collector and the monitor tell their metrics, and
-``spreadsheet`` and ``terminal``, which make what strangers sent harmless in CSV files and on a terminal; by clustering
-and attribution, ``counts`` (what chance makes of counts) and ``arrays``.
+around the core, ``prometheus``, the format in which the collector and the monitor tell their metrics, ``toml_file``, by
+which they are told how to run, and ``spreadsheet`` and ``terminal``, which make what strangers sent harmless in CSV
+files and on a terminal; by clustering and attribution, ``counts`` (what chance makes of counts) and ``arrays``.
 """

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -23,12 +22,12 @@ from msgspec import Raw
 from fleetcrash.errors import BadArgument
 from fleetcrash.records import COLUMNS, TEXT, Kind
 from fleetcrash.store.dumps import Dump
+from fleetcrash.toml_file import NOT_STARTED, read_toml
 from ingest.streams import LONGEST_LINE_BYTES
 
 NOT_KEPT = "raw bytes not kept: privacy is on, and this is no record whose fields can be told apart"
 _HASH_DIGITS = 32
 _LEAST_KEY_BYTES = 16
-_MOST_BYTES = 64 * 1024
 
 _KINDS = frozenset(f'"{kind.value}"'.encode() for kind in Kind)
 _COLUMNS = {column.name: column for columns in COLUMNS.values() for column in columns}
@@ -238,7 +237,7 @@ def read_privacy(path: Path, environment: Mapping[str, str] = os.environ) -> Pri
     Raises:
         BadArgument: the file cannot be read or is not valid; says what was found and wanted.
     """
-    told = _parsed(path)
+    told = read_toml(path)
     if strangers := sorted(set(told) - {"key_env", "key_file", "keep_dumps", "fields"}):
         raise _wrong(path, f"names {strangers[0]!r}; wanted key_env or key_file, keep_dumps, [fields]")
     keep_dumps, fields = told.get("keep_dumps", False), told.get("fields")
@@ -297,17 +296,5 @@ def _key(path: Path, told: Mapping[str, Any], environment: Mapping[str, str]) ->
     return key
 
 
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        raw = path.read_bytes()
-        if len(raw) > _MOST_BYTES:
-            raise _wrong(path, f"has more than {_MOST_BYTES:,} bytes")
-        return tomllib.loads(raw.decode())
-    except OSError as error:
-        raise BadArgument(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadArgument(f"{path} is no TOML: {error}. Nothing was started.") from error
-
-
 def _wrong(path: Path, what: str) -> BadArgument:
-    return BadArgument(f"{path} {what}. Nothing was started.")
+    return BadArgument(f"{path} {what}.{NOT_STARTED}")

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fleetcrash.errors import BadArgument
+from fleetcrash.toml_file import NOT_STARTED, read_toml
 from monitor.alerts.posting import check_address
 from monitor.alerts.receivers import Alertmanager, Apprise, Endpoint, Receiver, Webhook, apprise_service
 
 # Name of the file that is read from the lake's folder unless others are named.
 FILE = "alerts.toml"
 
-# End of each error message; what runs already replaces it by what it does instead.
-NOT_STARTED = " Nothing was started."
-
 _TYPES = ("webhook", "alertmanager", "apprise")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = ("alertname", "incident_id")
-_MOST_BYTES = 64 * 1024
 _KEYS = {
     "webhook": {"url", "url_env", "url_file", "secret_env", "secret_file", "authorization_env", "authorization_file",
                 "ca_file"},
@@ -81,7 +77,7 @@ def read_config(paths: Sequence[Path], environment: Mapping[str, str] = os.envir
     receivers: list[Receiver] = []
     dashboard, dead_man = None, DeadMan()
     for path in paths:
-        section = _Section(path, "", _parsed(path), environment)
+        section = _Section(path, "", read_toml(path), environment)
         section.only({"dashboard", "receivers", "dead_man"})
         if "dashboard" in section.values:
             dashboard = section.address("dashboard").rstrip("/")
@@ -97,19 +93,6 @@ def read_config(paths: Sequence[Path], environment: Mapping[str, str] = os.envir
         shown = " and ".join(map(str, paths)) or FILE
         raise BadArgument(f"{shown} names no receiver; wanted one such as [receivers.oncall].{NOT_STARTED}")
     return Config(tuple(receivers), dashboard, dead_man)
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
-        if len(raw) > _MOST_BYTES:
-            raise BadArgument(f"{path} has more than {_MOST_BYTES:,} bytes.{NOT_STARTED}")
-        return tomllib.loads(raw.decode())
-    except OSError as error:
-        raise BadArgument(f"{path} cannot be read: {error.strerror}.{NOT_STARTED}") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise BadArgument(f"{path} is no TOML: {error}.{NOT_STARTED}") from error
 
 
 def _receiver(name: str, section: _Section) -> Receiver:

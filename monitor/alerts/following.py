@@ -19,8 +19,9 @@ from types import TracebackType
 from typing import Self
 
 from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.toml_file import NOT_STARTED
 from monitor.alerts.alerting import JSON, Alerting
-from monitor.alerts.config import FILE, NOT_STARTED, Config, files_of, read_config
+from monitor.alerts.config import FILE, Config, files_of, read_config
 from monitor.metrics import Metrics, Standing
 
 LOG = logging.getLogger("fleetcrash.alerts")
@@ -117,7 +118,7 @@ class Following:
         try:
             return read_config(files)
         except BadArgument as error:
-            return str(error).removesuffix(NOT_STARTED)
+            return str(error).removesuffix(NOT_STARTED)  # what runs already says what it does instead
 
     def _taken(self, read: _Read) -> str:
         """Apply what was read. Returns an error; empty if there is none."""
