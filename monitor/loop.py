@@ -120,7 +120,11 @@ class Monitor:
         return self._changed
 
     def _settled_tick(self, newest_s: float) -> int:
-        """The last minute whose records are all in the lake, by its clock or, if nothing more arrives, by ours."""
+        """The last minute whose records are all in the lake, by its clock or, if nothing more arrives, by ours.
+
+        The minute that ends at 12:05:00 is settled once a record of 12:05:05 is known, or once one of 12:05:00 is and
+        our clock says 12:05:05.
+        """
         return int(max(newest_s - _SETTLED_S, min(newest_s, self._clock() - _SETTLED_S)) // 60)
 
     def close(self) -> None:

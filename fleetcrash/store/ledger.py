@@ -51,7 +51,7 @@ def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines, oldest first. None where there is no ledger.
+    """The lines, oldest first; an empty list where there is no ledger.
 
     Raises:
         OSError, UnicodeDecodeError: it cannot be read.
