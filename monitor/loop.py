@@ -199,21 +199,18 @@ def watch(
     lake: Lake,
     *,
     interval_s: float,
-    stop: threading.Event | None = None,
-    alerting: Alerting | Following | None = None,
+    stop: threading.Event,
+    alerting: Alerting | Following,
     metrics: Metrics | None = None,
 ) -> None:
-    """Look at the lake every ``interval_s`` seconds until stopped.
+    """Look at the lake every ``interval_s`` seconds until stopped. A look that fails is told, and tried again.
 
     Args:
         interval_s: from the start of one look to the start of the next; after a longer look the next begins at once.
         stop: set it to end the watch after the current look.
-        alerting: gets the result of each look. With it a failed look does not end the watch but can be reported.
+        alerting: gets the result of each look.
         metrics: counts looks; None: they are not counted.
-    Raises:
-        LakeError: the lake cannot be read or written, and there is no ``alerting``.
     """
-    stop = stop or threading.Event()
     metrics = metrics or Metrics()
     monitor: Monitor | None = None
     looks, said = 0, ""
@@ -224,15 +221,14 @@ def watch(
                 monitor = monitor or Monitor(lake, metrics)
                 found = monitor.look()
                 metrics.looked(time.monotonic() - started, time.time(), incidents_open=_open_in(found))
-                if alerting is not None:
-                    alerting.looked(found, monitor.newest_known)
+                alerting.looked(found, monitor.newest_known)
                 if found is not None:
                     looks += 1
                     said = _tell(found, said)
                     if looks % _COMPACT_EVERY == 0:
                         _compact(lake)
             except Exception as error:
-                if alerting is None or stop.is_set():  # a stopped engine raises an error of its own
+                if stop.is_set():  # a stopped engine raises an error of its own
                     raise
                 LOG.error("this look failed, and is tried again: %s", one_line(error))
                 metrics.failed()

@@ -28,6 +28,7 @@ from fleetcrash.store.forgetting import forget
 from fleetcrash.times import time_text
 from ingest.load import append_tables
 from monitor import loop
+from monitor.alerts.following import Following
 from monitor.loop import Monitor, watch
 from tests.dashboard import fleet
 from tests.dashboard.fleet import append_rows
@@ -416,7 +417,8 @@ def test_a_monitor_that_is_killed_and_started_again_says_what_one_that_lived_wou
 def test_it_watches_until_it_is_told_to_stop(growing):
     stop = threading.Event()
     growing.tell(10)
-    watching = threading.Thread(target=watch, args=(growing.lake,), kwargs={"interval_s": 0.05, "stop": stop})
+    told = {"interval_s": 0.05, "stop": stop, "alerting": Following(growing.lake.root)}
+    watching = threading.Thread(target=watch, args=(growing.lake,), kwargs=told)
     watching.start()
     _wait(lambda: growing.kept())
     growing.tell(20)

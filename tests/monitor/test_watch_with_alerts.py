@@ -13,6 +13,7 @@ from fleetcrash.errors import LakeError
 from fleetcrash.store import Lake
 from monitor import loop
 from monitor.alerts.config import DeadMan
+from monitor.alerts.following import Following
 from monitor.loop import watch
 from monitor.metrics import Metrics
 from tests.fleetcrash.short import short_records
@@ -66,12 +67,6 @@ def test_a_lake_that_cannot_be_read_is_told_and_looked_at_again(lake, hooks, cap
     assert "this look failed, and is tried again" in caplog.text
 
 
-def test_without_anybody_to_tell_it_ends_the_watch(lake):
-    broken = lake.root / "batch" / "_delta_log" / f"{1:020}.json"
-    with pytest.raises(LakeError):
-        watch(lake, interval_s=0.0, stop=Turning(lambda: broken.write_text("this is no commit"), lambda: None))
-
-
 def test_findings_that_cannot_be_compacted_are_no_failed_look(lake, monkeypatch, caplog):
     def merged_by_others(*_: object) -> None:
         raise LakeError("incident is being compacted by somebody else.")
@@ -80,7 +75,8 @@ def test_findings_that_cannot_be_compacted_are_no_failed_look(lake, monkeypatch,
     monkeypatch.setattr(loop, "_COMPACT_EVERY", 1)
     growing, metrics = Fleet(lake, short_records()), Metrics()
     growing.tell(10)
-    watch(lake, interval_s=0.0, stop=Turning(lambda: growing.tell(20), lambda: None), metrics=metrics)
+    stop = Turning(lambda: growing.tell(20), lambda: None)
+    watch(lake, interval_s=0.0, stop=stop, alerting=Following(lake.root), metrics=metrics)
     assert caplog.text.count("the findings could not be compacted: incident is being compacted") == 2
     assert "looks_failed_total 0" in metrics.text(None)
 
