@@ -18,7 +18,6 @@ def add_to(commands: Commands) -> None:
         "--keep-files",
         metavar="TIME",
         type=duration(or_none=True),
-        default=86_400.0,
         help="how long replaced files stay for those who read them, such as 90m or 7d (default: 24h)",
     )
     one = commands.add(forget, "--lake", "--json", example="fleetcrash forget laptop-0042 --json")
@@ -33,12 +32,13 @@ def compact(chosen: argparse.Namespace) -> int:
     from fleetcrash.store.housekeeping import compact as compact_tables
 
     lake = lake_of(chosen)
+    kept = {} if chosen.keep_files is None else {"keep": timedelta(seconds=chosen.keep_files)}
     done = []
     tables = list(table_columns())
     with Progress("Compacting") as shown:
         for place, name in enumerate(tables):
             shown(place, len(tables))
-            done += compact_tables(lake, name, keep=timedelta(seconds=chosen.keep_files))
+            done += compact_tables(lake, name, **kept)
     if chosen.json:
         print_json({"schema": 1, "tables": [one.as_json() for one in done]})
         return Exit.DONE

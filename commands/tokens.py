@@ -33,9 +33,9 @@ def add_to(commands: Commands) -> None:
     group.add(list_, "--lake", "--json", example="fleetcrash token list")
     one = group.add(rotate, "--lake", example="fleetcrash token rotate edge-eu --overlap 2h --lake lake")
     one.add_argument("name", metavar="NAME", help="as it was added")
-    one.add_argument(
-        "--overlap", type=duration(), default=86_400.0, metavar="TIME",
-        help="how long the old secret is taken as well, such as 30m, 2h, 1d (default: 1d)",
+    one.add_argument(  # a day has a night in which nobody deploys anything
+        "--overlap", type=duration(), default="1d", metavar="TIME",
+        help="how long the old secret is taken as well, such as 30m, 2h, 1d (default: %(default)s)",
     )  # fmt: skip
     one = group.add(revoke, "--lake", example="fleetcrash token revoke edge-eu --lake lake")
     one.add_argument("name", metavar="NAME", help="as it was added")

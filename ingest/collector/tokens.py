@@ -27,8 +27,6 @@ from ingest.collector import token_book
 from ingest.collector.token_book import Entry
 
 FILE = "_tokens.json"
-# How long the old secret is still accepted after a rotation, by default: a night in which nobody deploys anything.
-OVERLAP = timedelta(hours=24)
 
 _LOCK = "_tokens.lock"
 _PREFIX = "fc_"  # so that a scanner for leaked secrets recognises one
@@ -135,9 +133,12 @@ class Tokens:
             self._write([*known, made], Entry(_text(now), by, "add", name, scope, rate))
         return secret
 
-    def rotate(self, name: str, *, now: datetime, overlap: timedelta = OVERLAP, by: str = "") -> str:
-        """Give a token a new secret and return it. The old one is accepted for a while, so that senders can change.
+    def rotate(self, name: str, *, now: datetime, overlap: timedelta, by: str = "") -> str:
+        """Give a token a new secret and return it.
 
+        Args:
+            overlap: how long the old one is still accepted, so that senders can change.
+            by: who does this, for the book.
         Raises:
             UnknownName: there is no such token.
             LakeError: the file or the book cannot be read or written.

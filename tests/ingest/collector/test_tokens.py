@@ -22,6 +22,7 @@ from tests.ingest.collector.conftest import NDJSON, booked, crash_ids, crashes, 
 from tests.ingest.conftest import NOW, line
 
 LINE = line("crash") + b"\n"
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -134,16 +135,16 @@ def test_after_a_rotation_both_secrets_are_taken_until_the_overlap_ends(tokens):
 
 def test_a_second_rotation_cuts_nobody_off_and_drops_what_is_over(tokens):
     first = tokens.add("edge", now=NOW)
-    second = tokens.rotate("edge", now=NOW)
-    third = tokens.rotate("edge", now=NOW + timedelta(hours=1))
+    second = tokens.rotate("edge", now=NOW, overlap=DAY)
+    third = tokens.rotate("edge", now=NOW + timedelta(hours=1), overlap=DAY)
     assert all(tokens.find(one, now=NOW + timedelta(hours=2)) for one in (first, second, third))
-    tokens.rotate("edge", now=NOW + timedelta(hours=24))
+    tokens.rotate("edge", now=NOW + DAY, overlap=DAY)
     assert tokens.find(first, now=NOW) is None
     assert len(tokens.listed()[0].former) == 2
 
 
 def test_revoking_ends_old_and_new_secret_at_once(tokens):
-    secrets = [tokens.add("edge", now=NOW), tokens.rotate("edge", now=NOW)]
+    secrets = [tokens.add("edge", now=NOW), tokens.rotate("edge", now=NOW, overlap=DAY)]
     other = tokens.add("other", now=NOW)
     assert all(tokens.find(one, now=NOW) for one in secrets)
     tokens.revoke("edge", now=NOW)
@@ -193,7 +194,7 @@ def test_what_could_not_be_written_leaves_no_half_and_the_tokens_as_they_were(to
     with monkeypatch.context() as patch:
         patch.setattr("ingest.collector.tokens.os.fsync", full)
         with pytest.raises(LakeError, match="No space left on device"):
-            tokens.rotate("edge", now=NOW)
+            tokens.rotate("edge", now=NOW, overlap=DAY)
         with pytest.raises(LakeError, match="Nothing was changed"):
             tokens.revoke("edge", now=NOW)
     assert [one.action for one in token_book.entries(tmp_path)] == ["add"]
