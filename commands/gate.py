@@ -7,7 +7,8 @@ import textwrap
 from datetime import UTC, datetime
 
 from commands.options import Commands, duration, lake_of, time_of, who
-from commands.output import JSON, Exit, Progress, print_json
+from commands.output import Exit, Progress, print_json
+from fleetcrash.documents import JSON
 from fleetcrash.terminal import readable
 
 _WIDTH = 100

@@ -6,7 +6,8 @@ import argparse
 import json
 
 from commands.options import COMMON, Commands, duration, lake_of, time_of
-from commands.output import JSON, Exit, Progress, print_csv, print_json
+from commands.output import Exit, Progress, print_csv, print_json
+from fleetcrash.documents import JSON
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
 

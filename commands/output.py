@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from fleetcrash.documents import JSON
 from fleetcrash.spreadsheet import harmless
 from fleetcrash.terminal import readable
-
-JSON = dict[str, Any]
 
 
 class Exit(IntEnum):

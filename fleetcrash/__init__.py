@@ -9,8 +9,9 @@ crashes are one fault) and ``attribution`` (exposure, evidence, verdict, conditi
 asks for verdicts and decides whether a rollout may go on. It is here, and not beside the dashboard, because a rollout
 script asks it without either collector or pages.
 
-The small modules are shared by packages that may not import one another: ``errors`` and ``times`` by all; by those
-around the core, ``prometheus``, the format in which the collector and the monitor tell their metrics, ``toml_file``, by
-which they are told how to run, and ``spreadsheet`` and ``terminal``, which make what strangers sent harmless in CSV
-files and on a terminal; by clustering and attribution, ``counts`` (what chance makes of counts) and ``arrays``.
+The small modules are shared by packages that may not import one another: ``errors``, ``documents`` and ``times`` by
+all; by those around the core, ``prometheus``, the format in which the collector and the monitor tell their metrics,
+``toml_file``, by which they are told how to run, and ``spreadsheet`` and ``terminal``, which make what strangers sent
+harmless in CSV files and on a terminal; by clustering and attribution, ``counts`` (what chance makes of counts) and
+``arrays``.
 """

@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import PurePath
 from time import perf_counter
-from typing import Any
 
 import pyarrow as pa
 
+from fleetcrash.documents import JSON
 from fleetcrash.errors import BadArgument
 from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Engine, Lake
@@ -36,8 +36,6 @@ SAMPLE_BYTES = 400
 # When what a replay has taken in is marked, by records and their bytes: the files that hold some are written anew, and
 # after a compaction each holds many batches, as of a collector that puts aside one a second.
 _MARKED_RECORDS, _MARKED_BYTES = 100_000, 32 << 20
-
-JSON = dict[str, Any]
 
 
 def listed(lake: Lake, *, samples: int = 3) -> JSON:

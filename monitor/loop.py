@@ -24,7 +24,8 @@ from fleetcrash.attribution.detection.detector import Detector
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.reporting.accounted import accounted_for
-from fleetcrash.attribution.reporting.report import JSON, document
+from fleetcrash.attribution.reporting.report import document
+from fleetcrash.documents import JSON
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.host_lists import HostLists

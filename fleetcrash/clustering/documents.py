@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from fleetcrash.clustering.clusters import Cluster, Clusters
+from fleetcrash.documents import JSON
 from fleetcrash.errors import UnknownName
 from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import time_text
-
-JSON = dict[str, Any]
 
 
 def clusters_document(lake: Lake, *, as_of: datetime | None = None) -> JSON:

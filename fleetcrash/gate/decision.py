@@ -7,11 +7,11 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import compress
 from math import isfinite
-from typing import Any
 
 from fleetcrash.attribution.backtest import incidents_of
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.weighing.judgement import are_tied
+from fleetcrash.documents import JSON
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
@@ -20,8 +20,6 @@ from fleetcrash.store.asking import judged_instant, unknown_update
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import instant_at, time_text
-
-JSON = dict[str, Any]
 
 # Events in the hour before an alarm belong to the incident; the detector leaves them out of its baseline as well.
 _BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fleetcrash.documents import JSON
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.toml_file import NOT_STARTED
-from monitor.alerts.alerting import JSON, Alerting
+from monitor.alerts.alerting import Alerting
 from monitor.alerts.config import FILE, Config, files_of, read_config
 from monitor.metrics import Metrics, Standing
 

@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from fleetcrash.documents import JSON
 from fleetcrash.times import time_text
-
-JSON = dict[str, Any]
 
 SCHEMA = 1
 LONGEST_SUMMARY = 2_000
