@@ -21,6 +21,7 @@ from fleetcrash.attribution.facts.news import (
     Again,
     Cell,
     Events,
+    Exposed,
     ExposedEvents,
     Left,
     LeftWith,
@@ -59,6 +60,9 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
     known_places = engine.table("detection/places_in_order")
+    sources = engine.rows("sources_of_exposure")[0]
+    installs_told, presence_told = sources["exposure_source"] == "installs", sources["presence_source"] == "sessions"
+    crashes_only = len(cells) == 1 and not installs_told and not presence_told
     bounds = engine.rows("detection/first_and_last_tick")[0]
     told = engine.rows("detection/counted_by", earlier=after_tick, now=bounds["last_tick"])[0]
     events = _events(engine.table("detection/events_in_order"))
@@ -66,29 +70,13 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
     # What is large is worked out before there is much else to keep.
     places = _places(engine.table("detection/online_by_minute_place", after_tick=after_tick), known_places)
-    first_minute = engine.rows("detection/first_exposed_minute")[0]["first_minute"]
     if after_tick < 0:  # later looks make but a part anew, and often
         engine.pack()
-    exposed = changes_of(
-        engine.batches("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
-        first_minute=first_minute,
-        after_tick=after_tick,
-        last_tick=bounds["last_tick"],
-        updates=len(suspects),
-        cells=len(cells),
-    )
-    sources = engine.rows("sources_of_exposure")[0]
-    online = _online(engine.table("detection/online_by_minute_cell", after_tick=after_tick))
-    of_events = _exposed_events(engine.table("detection/exposed_events_in_order"), update_index)
-    installs_told, presence_told = sources["exposure_source"] == "installs", sources["presence_source"] == "sessions"
-    crashes_only = len(cells) == 1 and not installs_told and not presence_told
+    ticks = {"after_tick": after_tick, "last_tick": bounds["last_tick"]}
     if crashes_only:
-        last_tick = bounds["last_tick"]
-        online = crashers.online_after_crash(events, after_tick=after_tick)
-        exposed = crashers.exposed_since_release(events, suspects, after_tick=after_tick, last_tick=last_tick)
-        that_lack = engine.table("detection/events_that_lack")
-        lacking = np.stack([ints(that_lack, "event"), _updates(that_lack, update_index)])
-        of_events = crashers.exposed_events(events, suspects, lacking)
+        online, exposed, exposed_events = _of_crashers(engine, events, suspects, update_index, **ticks)
+    else:
+        online, exposed, exposed_events = _of_hosts(engine, update_index, len(cells), **ticks)
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
@@ -100,7 +88,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         places=places,
         exposed=exposed,
         events=events,
-        exposed_events=of_events,
+        exposed_events=exposed_events,
         again=_again(engine.table("detection/crashes_again")),
         left=_left(engine.table("detection/left_by_minute_cell", after_tick=after_tick)),
         left_with=_left_with(engine.table("detection/left_with_update", after_tick=after_tick), update_index),
@@ -110,6 +98,42 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         told_before=told["earlier"],
         told=told["now"],
         ask=Questions(engine, list(update_index)),
+    )
+
+
+def _of_hosts(
+    engine: Engine, update_index: dict[str, int], cells: int, *, after_tick: int, last_tick: int
+) -> tuple[Online, Exposed, ExposedEvents]:
+    """The hosts at risk, those of them that had each update, and the events of these."""
+    first_minute = engine.rows("detection/first_exposed_minute")[0]["first_minute"]
+    exposed = changes_of(
+        engine.batches("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
+        first_minute=first_minute,
+        after_tick=after_tick,
+        last_tick=last_tick,
+        updates=len(update_index),
+        cells=cells,
+    )
+    online = _online(engine.table("detection/online_by_minute_cell", after_tick=after_tick))
+    return online, exposed, _exposed_events(engine.table("detection/exposed_events_in_order"), update_index)
+
+
+def _of_crashers(
+    engine: Engine,
+    events: Events,
+    suspects: Catalogue,
+    update_index: dict[str, int],
+    *,
+    after_tick: int,
+    last_tick: int,
+) -> tuple[Online, Exposed, ExposedEvents]:
+    """The same where nothing is known of hosts but their crashes."""
+    that_lack = engine.table("detection/events_that_lack")
+    lacking = np.stack([ints(that_lack, "event"), _updates(that_lack, update_index)])
+    return (
+        crashers.online_after_crash(events, after_tick=after_tick),
+        crashers.exposed_since_release(events, suspects, after_tick=after_tick, last_tick=last_tick),
+        crashers.exposed_events(events, suspects, lacking),
     )
 
 
