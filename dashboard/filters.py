@@ -124,6 +124,11 @@ class View:
             parts.append(f"“{plain(self.filters.text, 60)}” in code, module or tags")
         return ", ".join(parts)
 
+    @property
+    def only(self) -> str:
+        """The filters as the end of a sentence; empty without any."""
+        return f", only {self.narrowed}" if self.narrowed else ""
+
     def window_words(self, selection: Selection) -> str:
         """The window in words, with its zone."""
         since, until = selection.since, selection.until

@@ -85,10 +85,9 @@ def _matches(cluster: Cluster, wanted: str, states: Sequence[str]) -> bool:
 def _why_none(view: View, selection: Selection, snapshot: Snapshot, clusters: Sequence[Cluster]) -> str:
     if clusters:
         return f"None of the {count(len(clusters))} clusters has that title and state."
-    only = f", only {view.narrowed}" if view.narrowed else ""
     if snapshot.cannot_tell(view.filters):
-        return f"Who has an update is not known: {NOT_TOLD}. So nothing can be said of what is{only.strip(',')}."
-    return f"Nobody crashed: {view.window_words(selection)}{only}."
+        return f"Who has an update is not known: {NOT_TOLD}. So nothing can be said of what is{view.only.strip(',')}."
+    return f"Nobody crashed: {view.window_words(selection)}{view.only}."
 
 
 def cluster_frame(clusters: Sequence[Cluster]) -> pd.DataFrame:

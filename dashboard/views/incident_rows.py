@@ -45,8 +45,7 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
         who = f"of hosts with {plain(incident.update_id)}" if told else "of all hosts"
         if incident.update_id is not None and not told:
             who += f", for who has {plain(incident.update_id)} is not known"
-        only = f", only {shown.narrowed}" if shown.narrowed else ""
-        note = f"since {clock(since, beside=until)}, {who}{only}; most hosts first"
+        note = f"since {clock(since, beside=until)}, {who}{shown.only}; most hosts first"
         if len(clusters) > _MOST_CLUSTERS:
             note += f"; {count(len(clusters) - _MOST_CLUSTERS)} more are left out"
         st.html(

@@ -221,7 +221,7 @@ def _pointer(drawing: Drawing, selection: Selection, snapshot: Snapshot) -> str:
 
 
 def _why_none(view: View, selection: Selection, snapshot: Snapshot, curve: Curve) -> str:
-    where = f"{view.window_words(selection)}{_only(view)}"
+    where = f"{view.window_words(selection)}{view.only}"
     if not snapshot.only_crashes:
         return f"Nobody was online and nobody crashed: {where}."
     if curve.group == "update_id" or snapshot.cannot_tell(view.filters):
@@ -264,7 +264,7 @@ def markers(snapshot: Snapshot) -> list[Marker]:
 def _remarks(
     view: View, drawing: Drawing, selection: Selection, snapshot: Snapshot, curve: Curve, *, log: bool, counts: bool
 ) -> list[str]:
-    said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {curve.buckets.words}."]
+    said = [f"Showing {view.window_words(selection)}{view.only}, one point every {curve.buckets.words}."]
     if drawing.scale == "auto":
         said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
     said.append("Click a point for its crashes.")
@@ -290,7 +290,3 @@ def _telling(updates: pd.DataFrame, named: set[str]) -> list[str]:
     """Updates that get a line: those named, then those whose hosts crashed most often."""
     by_rate = updates[updates["host_hours"] > 0].sort_values("rate", ascending=False)["update_id"].tolist()
     return [each for each in by_rate if each in named] + [each for each in by_rate if each not in named]
-
-
-def _only(view: View) -> str:
-    return f", only {view.narrowed}" if view.narrowed else ""

@@ -188,9 +188,8 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
     buckets = Buckets(selection.since, selection.until, selection.bucket_s(max(crashes_of, 100)))
     installs = feed.frame("hosts_exposed_by_minute", selection, update_id=update_id, **buckets.asked)
     crashes = feed.frame("crash_rate_by_minute_update", selection, shown=[update_id], **buckets.asked)
-    only = f", only {view.narrowed}" if view.narrowed else ""
     said = (
-        f"Hosts online with it, cumulated, and crashes while exposed: {view.window_words(selection)}{only}, "
+        f"Hosts online with it, cumulated, and crashes while exposed: {view.window_words(selection)}{view.only}, "
         f"one bar every {buckets.words}, times in UTC."
     )
     st.html(f'<div class="fc"><h3>Spread and crashes</h3><p class="fc-note">{escape(said)}</p></div>')
