@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import Any
 
+from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.reporting.impact import State, is_silence
 from fleetcrash.attribution.weighing.judgement import NAMING_PROBABILITY, Kind, are_tied
 
@@ -106,6 +107,11 @@ class Incident:
     def is_open(self) -> bool:
         """Whether the incident is open."""
         return self.closed_at is None
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on crashes belong to it: those of the hour before its alarm do; None if that is not known."""
+        return None if self.alarm_at is None else self.alarm_at - timedelta(minutes=LAG_MINUTES)
 
     @property
     def tied(self) -> tuple[Candidate, ...]:

@@ -23,18 +23,17 @@ from dashboard.wording import STATE_NAMES, clock, count, counted, os_name, plain
 from fleetcrash.attribution.reporting.impact import HOST_COLUMNS
 
 _MOST_CLUSTERS = 5
-_BEFORE_ALARM = timedelta(hours=1)  # the crashes of the hour before its alarm belong to an incident
 _ATTRIBUTES = ("os_build", "agent_version", "region", "site")
 _WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
 
 
 def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
     """Draw the clusters of its crashes: since shortly before its alarm, of hosts that have the named update."""
-    snapshot = feed.snapshot()
-    if incident.alarm_at is None:
+    snapshot, since = feed.snapshot(), incident.since
+    if since is None:
         return
     with panel("Crash clusters of the incident"):
-        since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest + timedelta.resolution
+        until = incident.closed_at or snapshot.newest + timedelta.resolution
         filters, shown = view.filters, view
         told = incident.update_id is not None and not snapshot.only_crashes
         if incident.update_id is not None and told:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html import escape
 
 import pandas as pd
@@ -142,9 +142,7 @@ def _top_clusters(snapshot: Snapshot, clusters: Sequence[Cluster], sparks: Mappi
 
 def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -> Rates:
     incidents = snapshot.judgement.incidents if snapshot.judgement else ()
-    disturbed = [
-        (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until) for each in incidents if each.alarm_at
-    ]
+    disturbed = [(each.since, each.closed_at or selection.until) for each in incidents if each.since is not None]
     calm_buckets = calm(curve.fleet, curve.buckets.width_s, until=selection.until, disturbed=disturbed)
     since = _history_since(selection, snapshot)
     if not is_enough(calm_buckets, curve.buckets.width_s) and since < selection.since:
