@@ -53,8 +53,6 @@ class Rewriter:
         self._lake = lake
         self._spill = lake.root / f"{SPILL}{uuid.uuid4()}"
         self._con = connect()
-        self._con.execute("SET autoinstall_known_extensions = false")
-        self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET memory_limit = $limit", {"limit": _MEMORY_LIMIT})
         self._con.execute("SET temp_directory = $folder", {"folder": str(self._spill)})
 

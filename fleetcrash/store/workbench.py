@@ -41,8 +41,6 @@ class Workbench:
     def __init__(self, lake: Lake, *, threads: int | None = None) -> None:
         self._lake = lake
         self._con = connect(threads=threads)
-        self._con.execute("SET autoinstall_known_extensions = false")
-        self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
         folders = [str(root.resolve()) for root in lake.roots]
         self._con.execute("SET allowed_directories = $folders", {"folders": folders})
