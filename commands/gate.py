@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from commands.options import Commands, duration, lake_of, time_of, who
 from commands.output import Exit, Progress, print_json
 from fleetcrash.documents import JSON
+from fleetcrash.gate.settings import Settings
 from fleetcrash.terminal import readable
 
 _WIDTH = 100
@@ -28,15 +29,17 @@ def add_to(commands: Commands) -> None:
     one.add_argument(
         "--max-excess",
         type=float,
-        default=0.001,
+        default=Settings.max_excess,
         metavar="SHARE",
-        help="share of hosts beyond the baseline that may crash or go dark (default: 0.001)",
+        help="share of hosts beyond the baseline that may crash or go dark (default: %(default)s)",
     )
     one.add_argument(
         "--soak",
         type=duration("mhd", bare="m"),
+        default=60 * Settings.soak_minutes,
         metavar="TIME",
-        help="how long a ring has the update before it may go, such as 30 or 30m (default: 120 minutes)",
+        help="how long a ring has the update before it may go, such as 30 or 30m "
+        f"(default: {Settings.soak_minutes} minutes)",
     )
     one.add_argument("--override", choices=("go", "halt"), help="decide otherwise, which is kept; needs --reason")
     one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later")
@@ -48,10 +51,8 @@ def gate(chosen: argparse.Namespace) -> int:
     from fleetcrash.gate.decision import gate as ask
     from fleetcrash.gate.decision import overrule
     from fleetcrash.gate.overrides import check_reason
-    from fleetcrash.gate.settings import Settings
 
-    soak = {} if chosen.soak is None else {"soak_minutes": int(chosen.soak // 60)}
-    settings = Settings(max_excess=chosen.max_excess, **soak)
+    settings = Settings(max_excess=chosen.max_excess, soak_minutes=int(chosen.soak // 60))
     if chosen.override is None and chosen.reason is not None:
         raise BadArgument("--reason says why somebody overrides, and there is no --override. Nothing was written.")
     reason = check_reason(chosen.reason) if chosen.override is not None else None

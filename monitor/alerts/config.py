@@ -147,10 +147,12 @@ def _dead_man(section: _Section) -> DeadMan:
             check_address(address)
         except BadArgument as error:
             raise section.wrong(f"has a url that {error}") from None
-    method = section.values.get("method", "GET")
+    method = section.values.get("method", DeadMan.method)
     if method not in ("GET", "POST"):
         raise section.wrong(f"has method = {method!r}; wanted GET or POST")
-    return DeadMan(section.minutes("records_min", 15.0), section.minutes("ticks_min", 5.0), address, method)
+    records_min = section.minutes("records_min", DeadMan.records_min)
+    ticks_min = section.minutes("ticks_min", DeadMan.ticks_min)
+    return DeadMan(records_min, ticks_min, address, method)
 
 
 @dataclass(frozen=True)
