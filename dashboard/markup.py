@@ -222,7 +222,7 @@ def state(title: str, found: Sequence[str], command: str = "") -> str:
     return f'<div class="fc fc-state"><h2>{escape(title)}</h2>{said}{run}</div>'
 
 
-def notice(title: str, said: str = "") -> str:
+def notice(title: str, said: str) -> str:
     """A plain line where a panel has nothing to show."""
-    more = f'<p class="fc-next">{escape(said)}</p>' if said else ""
+    more = f'<p class="fc-next">{escape(said)}</p>'
     return f'<div class="fc fc-banner fc-notice"><p><b>{escape(title)}</b></p>{more}</div>'

@@ -191,14 +191,14 @@ class Clusters:
         )
         return Sample(row["crash_id"], row["host_id"], row["placed_at"], row["code"], row["module"], signature, frames)
 
-    def precursors(self, cluster_id: str, most: int = 5) -> pa.Table:
-        """Updates that came before the cluster's first crash, the nearest first.
+    def precursors(self, cluster_id: str) -> pa.Table:
+        """The last five updates that came before the cluster's first crash, the nearest first.
 
         Returns:
             update_id, kind, version, released_at, installed_at (on the host of that crash, may be null), came_at (the
             later of the two) and lead_s, seconds from came_at to the crash.
         """
-        return self._table("updates_before_cluster", cluster_id=cluster_id, most=most)
+        return self._table("updates_before_cluster", cluster_id=cluster_id, most=5)
 
     def _table(self, query: str, **parameters: Any) -> pa.Table:
         self.keep()
