@@ -90,6 +90,7 @@ def hosts(chosen: argparse.Namespace) -> int:
             as_of=time_of(chosen.as_of),
             condition=condition,
             state=chosen.state,
+            as_named=chosen.condition is None,
             progress=shown,
         )
     if chosen.json:
@@ -135,12 +136,10 @@ def explain(chosen: argparse.Namespace) -> int:
 
 
 def _condition(text: str) -> object:
-    """The condition of an option; null is every host, where without the option the incident's condition would count."""
     try:
-        found: object = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadArgument(f'--condition is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
-    return {} if found is None else found
 
 
 def _print_incidents(found: JSON, *, as_json: bool) -> None:

@@ -181,7 +181,8 @@ def _shaped_text(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
 def _shaped_time(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
     unit = column.type.unit
     column = column.cast(pa.timestamp(unit, tz="UTC"))  # without a zone it is UTC
-    # As time_in_range in macros.sql; a timestamp in seconds can be too large to become one in microseconds.
+    # As time_in_range in macros.sql, but that a later one is lost: it would be quarantined as another. A timestamp in
+    # seconds can be too large to become one in microseconds.
     soonest, latest = (int(bound.timestamp()) * _UNITS_A_SECOND[unit] for bound in (FIRST, END))
     units = column.cast(pa.int64())
     extremes = pc.min_max(units).as_py()

@@ -32,6 +32,7 @@ def list_hosts(
     as_of: datetime | None,
     condition: object | None,
     state: str | None,
+    as_named: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Every host that an update or an incident concerns, as of an instant.
@@ -41,9 +42,9 @@ def list_hosts(
 
     Args:
         concerned_by: an update, or an incident by its id.
-        condition: which hosts, in the contract's grammar; None: the condition of the incident that names the update,
-            or every host.
+        condition: which hosts, in the contract's grammar; None: every host.
         state: only hosts in this state; None: all.
+        as_named: whether the condition of the incident that names the update counts where none is given.
         progress: as of ``run``, where the incident has to be found first.
     Returns:
         The contract's document; of an incident with ``incident_id``, and with more of each host: ``columns_of``.
@@ -60,14 +61,14 @@ def list_hosts(
         keep_known(engine)
         known = {row["update_id"] for row in engine.rows("detection/suspects")}
         if concerned_by in known:
-            if wanted is None:
+            if wanted is None and as_named:
                 named = [one for one in run(engine, step_minutes=1, progress=progress).named if one[0] == concerned_by]
                 wanted = named[-1][1] if named else None
             told = {"update_id": concerned_by, "condition": wanted}
             hosts = impact_of(engine, concerned_by, wanted).hosts
         elif concerned_by.startswith(_OF_INCIDENT):
             detector = run(engine, step_minutes=1, progress=progress)
-            told, hosts = _of_incident(engine, detector, instant, concerned_by, wanted)
+            told, hosts = _of_incident(engine, detector, instant, concerned_by, wanted, as_named)
         else:
             raise unknown_update(engine, concerned_by)
     counted = Impact(hosts)
@@ -89,7 +90,7 @@ def columns_of(document: dict[str, Any]) -> Sequence[str]:
 
 
 def _of_incident(
-    engine: Engine, detector: Detector, instant: datetime, incident_id: str, wanted: Condition | None
+    engine: Engine, detector: Detector, instant: datetime, incident_id: str, wanted: Condition | None, as_named: bool
 ) -> tuple[dict[str, Any], pa.Table]:
     """What a document tells of an incident, and its hosts."""
     incident = next((one for one in detector.incidents if one.incident_id == incident_id), None)
@@ -101,7 +102,7 @@ def _of_incident(
             "Name one of `fleetcrash incidents`, or a later --as-of."
         )
     update_id = None if incident.update is None else detector.news.suspects[incident.update].update_id
-    condition = incident.condition if wanted is None else wanted
+    condition = incident.condition if wanted is None and as_named else wanted
     told = {"incident_id": incident_id, "update_id": update_id, "condition": condition}
     if update_id is not None and not detector.news.crashes_only:
         return told, impact_of(engine, update_id, condition).hosts

@@ -12,9 +12,11 @@ CREATE OR REPLACE TEMP MACRO text_of_json(given) AS
     ELSE replace(CAST(given AS VARCHAR), '"', '') END
   END;
 
--- An instant that microseconds, nanoseconds (pandas) and Delta can all hold.
+-- An instant that microseconds, nanoseconds (pandas) and Delta can all hold. One that is later is no wrong time, but far
+-- ahead: the latest of these is refused for that.
 CREATE OR REPLACE TEMP MACRO time_in_range(given) AS
-  CASE WHEN given >= TIMESTAMPTZ '1970-01-01 00:00:00+00' AND given < TIMESTAMPTZ '2262-01-01 00:00:00+00' THEN given END;
+  CASE WHEN given >= TIMESTAMPTZ '1970-01-01 00:00:00+00'
+    THEN least(given, TIMESTAMPTZ '2261-12-31 23:59:59.999999+00') END;
 
 -- RFC 3339 with an offset or Z; a cast alone would also take dates, other zones and times without one.
 CREATE OR REPLACE TEMP MACRO time_of_text(given) AS

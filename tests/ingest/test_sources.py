@@ -262,7 +262,7 @@ def test_hostile_lines_are_put_aside_and_hurt_no_other(load_lines, lake, monkeyp
     assert [(row["line"], row["reason"]) for row in found] == [
         (2, "too_long:line"),
         *((number, "not_json") for number in (3, 4, 5, 6, 7, 9)),
-        (10, "bad_time:occurred_at"),
+        (10, "future_time:occurred_at"),
         (11, "bad_value:uptime_s"),
         *((number, "not_json") for number in (12, 16, 17)),
     ]
