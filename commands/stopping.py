@@ -19,9 +19,10 @@ def listen(*, serves: bool) -> Stop:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored where a shell runs us in the background
         signal.signal(signal.SIGINT, stop)
     if serves:
-        for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the processes beside us behind
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), stop)
+        signal.signal(signal.SIGTERM, stop)  # also where it is ignored: supervisors, and we ourselves, end us by it
+        # A closed terminal must not leave the processes beside us behind; under nohup it ends nothing.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, stop)
     return stop
 
 
