@@ -25,6 +25,7 @@ from fleetcrash.times import time_text
 
 if TYPE_CHECKING:
     from fleetcrash.store import Lake
+    from monitor.alerts.config import Config
 
 DEFAULT_DEMO_LAKE = "lake-demo"
 DEMO_FLEETS = "lake-demo-fleets"
@@ -32,6 +33,8 @@ _DEMO_RANGE = "6h"  # the outage takes an hour; in the usual 24 it would be a th
 _MARK = ".made-by-demo"  # locked while a demo runs
 # Id of the batch that holds what was known before the replay.
 _HISTORY = "history"
+# Name of the receiver that prints the alerts.
+_RECEIVER = "demo"
 
 
 def add_to(commands: Commands) -> None:
@@ -48,7 +51,8 @@ def add_to(commands: Commands) -> None:
         f"all but the default are simulated on first use and kept in {DEMO_FLEETS}",
     )
     one.add_argument("--speed", type=positive, default=60.0, help="fleet seconds a second (default: 60)")
-    one.add_argument("--alerts", **{**ALERTS, "help": "who else is told of the outage, in TOML; may be given again"})
+    told = "who else is told of the outage, in TOML, by other names than demo; may be given again"
+    one.add_argument("--alerts", **{**ALERTS, "help": told})
     one.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
@@ -66,7 +70,7 @@ def demo(chosen: argparse.Namespace) -> int:
 
     port = check_port(chosen.port)
     if chosen.alerts:
-        read_config([Path(file) for file in chosen.alerts])
+        _check_not_ours(read_config([Path(file) for file in chosen.alerts]))
     with Progress("Simulating") as shown:
         folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
     start = opening_of(folder)
@@ -185,11 +189,24 @@ def _check_all_ours(lake: Lake) -> None:
         )
 
 
+def _check_not_ours(config: Config) -> None:
+    """Check that nobody else who is told has the name of the demo's own receiver; of two neither would be told.
+
+    Raises:
+        BadArgument: somebody has.
+    """
+    if any(one.name == _RECEIVER for one in config.receivers):
+        raise BadArgument(
+            f"--alerts names a receiver {_RECEIVER}, as the demo's own is called. Nothing was started. "
+            f"Give [receivers.{_RECEIVER}] another name."
+        )
+
+
 def _alerts_file(lake: Lake, webhook: str, port: int) -> str:
     """A file that makes the monitor send alerts to us as well; not the lake's own, which would outlive the demo."""
     path = lake.root / ".demo-alerts.toml"
     dashboard = f'dashboard = "http://127.0.0.1:{port}"'
-    path.write_text(f'{dashboard}\n\n[receivers.demo]\ntype = "webhook"\nurl = "{webhook}"\n', encoding="utf-8")
+    path.write_text(f'{dashboard}\n\n[receivers.{_RECEIVER}]\ntype = "webhook"\nurl = "{webhook}"\n', encoding="utf-8")
     return str(path)
 
 

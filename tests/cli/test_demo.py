@@ -50,6 +50,17 @@ def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_receiver_of_the_demos_own_name_is_refused_and_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("who.toml").write_text("[receivers.demo]\ntype = 'webhook'\nurl = 'http://127.0.0.1:9/'\n")
+    assert main(["demo", "--alerts", "who.toml", "--scenario", "?", "--port", "0"]) == 2
+    assert capsys.readouterr().err == (
+        "fleetcrash: --alerts names a receiver demo, as the demo's own is called. Nothing was started. "
+        "Give [receivers.demo] another name.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["who.toml"]
+
+
 def emptied(path: Path) -> Lake:
     with _emptied_lake(Namespace(lake=str(path))) as lake:
         return lake
