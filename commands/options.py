@@ -28,7 +28,7 @@ _LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more is beyond the calen
 # Arguments that need not be text, as a file's name is bytes; the path of a lake or of a scenario is stored as text.
 _PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
 # Arguments that may not be empty, and what to name instead. Each of the paths to load is judged by itself.
-_NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {"host": "host"}
+_NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {"host": "host", "address": "URL"}
 
 COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
@@ -97,7 +97,7 @@ def check_text(chosen: argparse.Namespace) -> None:
     """Check that arguments are text, which can be stored, printed and searched; files that are read may have any name.
 
     Raises:
-        BadArgument: one has bytes that are not UTF-8, or is an empty path or host.
+        BadArgument: one has bytes that are not UTF-8, or is an empty path, host or URL.
     """
     for name, value in vars(chosen).items():
         for each in value if isinstance(value, list) else [value]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from commands.options import ALERTS, Commands, is_loopback, lake_of, lake_path, positive, whole
 from commands.output import Exit
@@ -260,6 +261,8 @@ def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
     from monitor.children import Children, Keeper, check_port
 
+    if chosen.address is not None:
+        _check_address(chosen.address)
     sign_in = _sign_in(chosen)
     _check_readers_are_known(chosen, sign_in)
     port = check_port(chosen.port, host=chosen.host)
@@ -279,6 +282,24 @@ def dashboard(chosen: argparse.Namespace) -> int:
             print(f"Dashboard: {chosen.address or url_of(chosen.host, port)}   (Ctrl-C stops)", flush=True)
             beside.wait("dashboard")
     return Exit.DONE
+
+
+def _check_address(address: str) -> None:
+    """Check that it is a URL by which a browser can reach the pages.
+
+    Raises:
+        BadArgument: it is none.
+    """
+    try:
+        parts = urlsplit(address)
+        is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an open bracket, or a port that is no number
+        is_fine = False
+    if not is_fine or not all("!" <= letter <= "~" for letter in address):  # browsers write names in plain ASCII
+        raise BadArgument(
+            f"--address is {address!r}; wanted a URL in ASCII that begins with http:// or https:// and names a host. "
+            "Nothing was started. Give what people type into a browser, such as https://fleet.example.com."
+        )
 
 
 def _sign_in(chosen: argparse.Namespace) -> SignIn | None:

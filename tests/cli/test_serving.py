@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import monitor.children
+from cli import main
 from commands import processes, serving
 from fleetcrash.store import Lake
 from monitor.children import ChildEnded, Children
@@ -55,6 +56,35 @@ def test_the_pages_are_served_on_ipv6(tmp_path):
     with Children() as beside:
         processes.start_dashboard(beside, Lake.create(tmp_path / "lake"), port, host="::1")
         beside.wait_until_ready(f"{serving.url_of('::1', port)}/_stcore/health")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[bad", "fleet.example.com", "//fleet.example.com", "ftp://fleet.example.com", "https://", "https://:8501",
+     "https://fleet.example.com:port", "https://fleet.example.com:0", "https://fleet.example .com", "https://flötte.de"],
+)  # fmt: skip
+def test_an_address_by_which_nobody_can_reach_the_pages_is_refused(tmp_path, monkeypatch, capsys, address):
+    monkeypatch.chdir(tmp_path)
+    assert main(["dashboard", "--address", address, "--host", "no host of this name"]) == 2
+    assert capsys.readouterr().err == (
+        f"fleetcrash: --address is {address!r}; wanted a URL in ASCII that begins with http:// or https:// and names a "
+        "host. Nothing was started. Give what people type into a browser, such as https://fleet.example.com.\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["https://fleet.example.com", "http://[::1]:8501/", "HTTPS://Fleet:8443"])
+def test_an_address_of_a_browser_is_taken(tmp_path, monkeypatch, capsys, address):
+    monkeypatch.chdir(tmp_path)
+    assert main(["dashboard", "--address", address, "--host", "192.0.2.1"]) == 2
+    assert capsys.readouterr().err.startswith("fleetcrash: Whoever reaches 192.0.2.1 could see the pages")
+
+
+def test_an_address_of_a_variable_that_is_not_set_is_not_taken_for_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["dashboard", "--address", "", "--host", "no host of this name"]) == 2
+    said = "--address is empty, as of a variable that is not set. Nothing was changed. Name a URL."
+    assert capsys.readouterr().err == f"fleetcrash: {said}\n"
 
 
 def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch, capsys):
