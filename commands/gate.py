@@ -41,7 +41,11 @@ def add_to(commands: Commands) -> None:
         help="how long a ring has the update before it may go, such as 30 or 30m "
         f"(default: {Settings.soak_minutes} minutes)",
     )
-    one.add_argument("--override", choices=("go", "halt"), help="decide otherwise, which is kept; needs --reason")
+    one.add_argument(
+        "--override",
+        choices=("go", "halt", "none"),
+        help="decide otherwise, which is kept, or with none take that back; needs --reason",
+    )
     one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later")
 
 

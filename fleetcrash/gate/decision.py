@@ -12,7 +12,8 @@ from fleetcrash.attribution.backtest import incidents_of
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.weighing.judgement import are_tied
 from fleetcrash.documents import JSON
-from fleetcrash.gate.overrides import Override, add, newest
+from fleetcrash.errors import BadArgument
+from fleetcrash.gate.overrides import TAKEN_BACK, Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
 from fleetcrash.gate.settings import Settings
@@ -69,17 +70,23 @@ def gate(
 
 
 def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str, now: datetime) -> JSON:
-    """Override the decision of a ``gate`` document, and record that in the book of overrides.
+    """Override the decision of a ``gate`` document, or take an override back, and record that in the book of overrides.
 
     Args:
-        decision: go or halt.
+        decision: go or halt; none takes back.
         reason: as ``overrides.check_reason`` returns it.
         by: who decides. now: when, by our clock.
     Returns:
-        The document with the override in force.
+        The document with the override in force, or with the gate's own answer.
     Raises:
+        BadArgument: there is nothing to take back.
         LakeError: the book cannot be written.
     """
+    if decision == TAKEN_BACK and (found["override"] or {}).get("decision") in (None, TAKEN_BACK):
+        raise BadArgument(
+            f"Nobody overrides the gate for {found['update_id']!r} as of {found['as_of']}, so there is nothing to take "
+            "back. Nothing was written."
+        )
     entry = Override(
         update_id=found["update_id"],
         decision=decision,
@@ -205,13 +212,17 @@ def _document(update_id: str, answer: Answer, instant: datetime, settings: Setti
 def _overridden(override: Override, decision: Decision, reason: str) -> JSON:
     """The fields of the document that an override changes.
 
-    A halt stands until it is overridden in turn. A go stands as long as the answer without it is no worse than the one
-    that it overruled: whoever let a rollout on hold go on had not seen it crash.
+    A halt stands until it is overridden in turn or taken back. A go stands as long as the answer without it is no worse
+    than the one that it overruled: whoever let a rollout on hold go on had not seen it crash.
     """
-    in_force = override.decision == Decision.HALT or decision.severity <= Decision(override.overruled).severity
+    is_taken_back = override.decision == TAKEN_BACK
+    is_no_worse = decision.severity <= Decision(override.overruled).severity
+    in_force = not is_taken_back and (override.decision == Decision.HALT or is_no_worse)
     told = {field.name: getattr(override, field.name) for field in fields(override) if field.name != "update_id"}
     if in_force:
         said = f"Overridden by {override.by}: {override.reason.rstrip('.')}. Without that, {decision}: {reason}"
+    elif is_taken_back:
+        said = f"{reason} ({override.by} took back what overrode this: {override.reason.rstrip('.')}.)"
     else:
         given = f"The {override.decision} of {override.by} at {override.as_of} was given over a {override.overruled}."
         said = f"{reason} ({given})"

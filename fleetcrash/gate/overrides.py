@@ -18,7 +18,8 @@ from fleetcrash.store.mentions import Mentions
 from fleetcrash.times import parse_time
 
 BOOK: Final = Path("_gate") / "overrides.ndjson"
-_DECISIONS = ("go", "halt")
+TAKEN_BACK: Final = "none"  # instead of a decision: from then on the gate's own answer holds again
+_DECISIONS = ("go", "halt", TAKEN_BACK)
 _ANSWERS = ("go", "hold", "halt")  # the gate's own answers
 _MOST_CHARACTERS = 2000  # in a reason, which should be read at a glance
 
@@ -28,11 +29,11 @@ class Override:
     """One entry.
 
     Attributes:
-        decision: what was decided, go or halt.
+        decision: what was decided, go or halt; none takes back what was.
         reason: why, in the words of whoever decided.
         by: their name on the machine.
         as_of: the instant of the answer that was overruled, RFC 3339.
-        overruled: that answer, without any override.
+        overruled: that answer, without any override; of one that takes back, the answer that holds again.
         written_at: by the clock of the machine, RFC 3339.
     """
 

@@ -82,6 +82,11 @@ def test_an_override_needs_a_reason_and_then_decides(tmp_path, run):
     status, out, _ = run("gate", "u1", "--lake", lake, *SOAKED, "--json")
     assert status == 4
     assert json.loads(out)["override"]["reason"] == "a customer rang"
+    again = [*SOAKED, "--max-excess", "0.1", "--override", "none", "--reason", "wrong customer"]
+    assert run("gate", "u1", "--lake", lake, *again)[0] == 0
+    assert run("gate", "u1", "--lake", lake, *SOAKED)[0] == 3
+    status, out, err = run("gate", "u1", "--lake", lake, *again)
+    assert (status, out, err.count("\n"), "nothing to take back" in err) == (2, "", 1, True)
 
 
 @pytest.mark.slow
