@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.options import ALERTS, Commands, check_lake_path, positive
 from commands.output import Exit, Progress
+from commands.ports import check_port
 from commands.processes import start_dashboard, start_monitor
 from commands.replaying import Sender, collecting, receiving
 from fleetcrash.errors import BadArgument, LakeError
@@ -60,7 +61,7 @@ def demo(chosen: argparse.Namespace) -> int:
     """Replay an outage live and show it."""
     from ingest.load import append_tables
     from monitor.alerts.config import read_config
-    from monitor.children import Children, check_port
+    from monitor.children import Children
     from sample_data.replay import records_known_by, replay
     from sample_data.sample import DEMO_HOSTS, folder_of, opening_of
 

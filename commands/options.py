@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.ports import port_from
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
 from fleetcrash.times import parse_time
@@ -36,7 +37,7 @@ COMMON: dict[str, dict[str, Any]] = {
         "metavar": "T",
         "help": "judge from what was known then; now: by this machine's clock (default: the newest known time)",
     },
-    "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard (default: %(default)s)"},
+    "--port": {"type": port_from(0), "default": DEFAULT_PORT, "help": "of the dashboard (default: %(default)s)"},
     "--lake": {"metavar": "DIR", "help": f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"},
 }
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.ports import check_port
+
 if TYPE_CHECKING:
     from dashboard.access import SignIn
     from fleetcrash.store import Lake
@@ -30,7 +32,6 @@ def start_dashboard(
         BadArgument: the port is taken, or may not be used.
     """
     from dashboard.serve import command, environment
-    from monitor.children import check_port
 
     check_port(port, host=host)
     beside.start(

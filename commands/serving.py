@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from commands.options import ALERTS, Commands, is_loopback, lake_of, lake_path, positive, whole
 from commands.output import Exit
+from commands.ports import check_port, listening, port_from
 from commands.processes import start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument
 
@@ -37,7 +38,7 @@ _GLANCE_S = 1.0
 
 _METRICS: dict[str, Any] = {
     "metavar": "PORT",
-    "type": int,
+    "type": port_from(0),
     "help": "of this machine, on which the monitor serves metrics to Prometheus (default: none)",
 }
 
@@ -56,7 +57,7 @@ def _add_serve(commands: Commands) -> None:
         default="127.0.0.1",
         help="to listen on (default: 127.0.0.1); where other machines reach it, senders need a token",
     )
-    one.add_argument("--port", type=int, default=8510, help="to listen on (default: 8510)")
+    one.add_argument("--port", type=port_from(0), default=8510, help="to listen on (default: 8510)")
     one.add_argument(
         "--spool", metavar="DIR", help="folder for what is not in the lake yet (default: _spool in the lake)"
     )
@@ -122,9 +123,9 @@ def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
     from fleetcrash.store import Lake
     from ingest.collector.origins import origins_of
-    from ingest.collector.server import Collector, listen
+    from ingest.collector.server import Collector
     from ingest.collector.spool import check_spool
-    from monitor.children import Children, Keeper, check_port
+    from monitor.children import Children, Keeper
 
     lake = Lake.to_make(lake_path(chosen))
     needs_token = not is_loopback(chosen.host)
@@ -138,7 +139,7 @@ def serve(chosen: argparse.Namespace) -> int:
     spool = None if chosen.spool is None else Path(chosen.spool)
     if spool is not None:
         check_spool(spool)
-    with listen(chosen.host, chosen.port) as listener:
+    with listening(chosen.host, chosen.port) as listener:
         lake.make()  # only now: a command that is refused must leave no empty lake
         with (
             Children() as beside,
@@ -233,7 +234,6 @@ def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
     from fleetcrash.store import Lake
     from monitor.alerts.following import Following
-    from monitor.children import check_port
     from monitor.loop import watch
     from monitor.metrics import Metrics, telling
 
@@ -259,7 +259,7 @@ def monitor(chosen: argparse.Namespace) -> int:
 
 def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
-    from monitor.children import Children, Keeper, check_port
+    from monitor.children import Children, Keeper
 
     if chosen.address is not None:
         _check_address(chosen.address)

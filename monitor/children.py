@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import socket
 import subprocess
 import threading
 import time
@@ -15,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fleetcrash.errors import BadArgument, FleetcrashError, one_line
+from fleetcrash.errors import FleetcrashError, one_line
 
 LOG = logging.getLogger("fleetcrash.serving")
 
@@ -165,47 +163,3 @@ class Keeper:
                 self._start()
             except Exception as error:  # such as on a machine without memory for another process
                 LOG.error("the %s could not be started: %s", self._name, one_line(error))
-
-
-def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> int:
-    """Check that a port can be listened on.
-
-    Args:
-        port: 0 for any free one.
-        option: the option that sets it, for the message.
-    Returns:
-        the port; for 0 one that is free now, for servers that do not tell which one they took.
-    Raises:
-        BadArgument: it is taken, or may not be used, or there is no such host here.
-    """
-    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
-        raise BadArgument(
-            f"There is no port {port}; they go up to 65535. Nothing was started. Choose another with {option}."
-        )
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise BadArgument(
-            f"There is no host {host} ({error.strerror}). Nothing was started. "
-            "Name an address of this machine with --host."
-        ) from error
-    refused: list[OSError] = []
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:  # like servers that listen on each address of a host
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind((address[0], port, *address[2:]))
-                port = probe.getsockname()[1]
-        except OSError as error:
-            refused.append(error)
-    # A name may have addresses that this machine lacks, such as with IPv6 off. A port taken on one address is taken.
-    serious = [one for one in refused if one.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)]
-    if serious or len(refused) == len(found):
-        why = (serious or refused)[0]
-        raise BadArgument(
-            f"Port {port} on {host} cannot be used ({why.strerror}). Nothing was started. "
-            f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
-        ) from why
-    return port

@@ -172,33 +172,17 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one.
 
     Raises:
-        BadArgument: there is no such address here, or the port is taken or may not be used.
+        OSError: there is no such address here, or the port is taken or may not be used.
     """
-    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
-        raise BadArgument(
-            f"There is no port {port}; they go up to 65535. Nothing was started. Choose another with --port."
-        )
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise BadArgument(
-            f"There is no host {host} ({error.strerror}). Nothing was started. "
-            "Name an address of this machine with --host."
-        ) from error
-    try:
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_CONNECTIONS_IN_QUEUE)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise BadArgument(
-            f"Port {port} on {host} cannot be used ({said}). Nothing was started. Choose another with --port."
-        ) from error
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_CONNECTIONS_IN_QUEUE)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

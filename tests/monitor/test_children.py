@@ -14,8 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 import monitor.children
-from fleetcrash.errors import BadArgument
-from monitor.children import ChildEnded, Children, Keeper, check_port
+from monitor.children import ChildEnded, Children, Keeper
 
 PATIENCE_S = 60.0
 FOREVER = "import time; time.sleep(600)"
@@ -164,65 +163,3 @@ def test_waiting_has_an_end(monkeypatch):
         start(family, "steady", FOREVER)
         with pytest.raises(ChildEnded, match="it never came about within"):
             family.wait_for(lambda: False, "it never came about")
-
-
-def test_a_port_that_is_taken_is_refused_and_a_free_one_is_not():
-    refusal = r"Port \d+ on 127\.0\.0\.1 cannot be used.*Nothing was started"
-    with taken_port() as port, pytest.raises(BadArgument, match=refusal):
-        check_port(port)
-    check_port(port)
-
-
-def test_a_port_is_looked_for_where_the_host_is():
-    try:
-        taken = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        pytest.skip("this machine has no IPv6")
-    with taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(BadArgument, match=rf"Port {port} on ::1 cannot be used.*in use"):
-            check_port(port, host="::1")
-        check_port(port, host="127.0.0.1")
-    check_port(port, host="::1")
-
-
-def test_a_name_is_looked_for_at_each_of_its_addresses(monkeypatch):
-    loopbacks = ["127.0.0.1", "127.0.0.2"]
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0)) for host in loopbacks]
-    for at in range(2):
-        with socket.create_server((loopbacks[at], 0)) as taken:
-            port = taken.getsockname()[1]
-            addresses = [(*one[:4], (one[4][0], port)) for one in found]
-            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, addresses=addresses, **__: addresses)
-            with pytest.raises(BadArgument, match=r"Port \d+ on fleet cannot be used"):
-                check_port(port, host="fleet")
-
-
-def test_an_address_that_this_machine_does_not_have_hinders_no_other(monkeypatch):
-    """A name may have an IPv6 address where IPv6 is off."""
-    nowhere = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 0))
-    unknown = (31, socket.SOCK_STREAM, 0, "", ("", 0))  # a family that no system serves
-    here = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, nowhere, here])
-    check_port(0, host="fleet")
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, nowhere])
-    with pytest.raises(BadArgument, match="cannot be used"):
-        check_port(0, host="fleet")
-
-
-def test_of_port_0_one_is_told_that_is_free():
-    port = check_port(0)
-    assert check_port(port) == port
-    with socket.create_server(("127.0.0.1", port)):
-        assert check_port(0) not in (0, port)
-
-
-def test_a_host_that_is_none_is_said():
-    with pytest.raises(BadArgument, match=r"There is no host .*Nothing was started"):
-        check_port(8501, host="no host of this name")
-
-
-@pytest.mark.parametrize("port", [65536, 99999999, -1])
-def test_a_number_that_is_no_port_is_refused(port):
-    with pytest.raises(BadArgument):
-        check_port(port)
