@@ -38,7 +38,7 @@ _GLANCE_S = 1.0
 
 _METRICS: dict[str, Any] = {
     "metavar": "PORT",
-    "type": port_from(0),
+    "type": port_from(1),  # of 0 nobody would learn which one it is
     "help": "of this machine, on which the monitor serves metrics to Prometheus (default: none)",
 }
 

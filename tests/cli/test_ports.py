@@ -73,11 +73,21 @@ def test_a_host_that_is_none_is_said():
 
 @pytest.mark.parametrize("port", ["65536", "99999999", "-1", "٣", "8510.0", ""])
 @pytest.mark.parametrize(
-    "command", ["serve --port", "serve --monitor-metrics", "monitor --metrics", "dashboard --port", "demo --port"]
-)
-def test_a_number_that_is_no_port_is_refused_everywhere_in_the_same_words(capsys, command, port):
+    ("command", "least"),
+    [("serve --port", 0), ("serve --monitor-metrics", 1), ("monitor --metrics", 1), ("dashboard --port", 0),
+     ("demo --port", 0)],
+)  # fmt: skip
+def test_a_number_that_is_no_port_is_refused_everywhere_in_the_same_words(capsys, command, least, port):
     with pytest.raises(SystemExit) as ended:
         main([*command.split()[:-1], f"{command.split()[-1]}={port}"])
     assert ended.value.code == 2
-    said = f"argument {command.split()[-1]}: {port!r} is no port; wanted a whole number from 0 to 65535\n"
+    said = f"argument {command.split()[-1]}: {port!r} is no port; wanted a whole number from {least} to 65535\n"
     assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize("command", [["serve", "--monitor-metrics"], ["monitor", "--metrics"]])
+def test_metrics_are_not_served_on_a_port_that_nobody_learns(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "0"])
+    assert ended.value.code == 2
+    assert "'0' is no port; wanted a whole number from 1 to 65535" in capsys.readouterr().err
