@@ -31,7 +31,7 @@ LOG = logging.getLogger("fleetcrash.alerts")
 JSON = dict[str, Any]
 
 PING_EVERY_S = 60.0
-# If a message waits for so long, something is wrong: only the outside watchdog may still reach somebody.
+# If a receiver lacks news for so long, something is wrong: only the outside watchdog may still reach somebody.
 STUCK_S = 900.0
 
 _STEP_EVERY_S = 2.0
@@ -182,7 +182,7 @@ class Alerting:
         if self._stop.is_set():
             return
         wanted = {one.name: one for one in self._config.receivers}
-        self.outbox.open_to(self._names)
+        self.outbox.open_to(self._names, now=self._clock())
         for name, one in list(self._served.items()):
             if wanted.get(name) != one.receiver:
                 one.stop.set()

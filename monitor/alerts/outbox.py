@@ -19,6 +19,7 @@ from fleetcrash.errors import LakeError
 from fleetcrash.store.databases import why_unusable
 from fleetcrash.store.ownership import give
 from monitor.alerts.message import Event, Message
+from monitor.alerts.outbox_tables import make_tables
 
 FOLDER = "_alerts"
 FILE = "outbox.sqlite"
@@ -28,37 +29,6 @@ MOST_WAITING = 1_000
 KEPT_S = 30 * 86_400.0
 
 _PATIENCE_S = 10.0  # waiting for another process that writes, such as a command, for milliseconds
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alert (
-  key TEXT PRIMARY KEY, kind TEXT NOT NULL, sequence INTEGER NOT NULL, is_open INTEGER NOT NULL, told TEXT NOT NULL,
-  number INTEGER NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS message (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, alert TEXT NOT NULL,
-  sequence INTEGER NOT NULL, event TEXT NOT NULL, update_id TEXT, body TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS delivery (
-  receiver TEXT NOT NULL, alert TEXT NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, error TEXT,
-  sent_number INTEGER, sent_open INTEGER NOT NULL DEFAULT 0, sent_at REAL,
-  PRIMARY KEY (receiver, alert)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS receiver (
-  name PRIMARY KEY, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0,
-  delivered_at REAL, error TEXT, error_at REAL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS silence (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL,
-  made_by TEXT NOT NULL, made_at REAL NOT NULL, ends_at REAL NOT NULL, ended_by TEXT, ended_at REAL
-);
--- For whoever looks from outside, such as the dashboard: how each receiver stands, times in seconds since 1970.
-CREATE VIEW IF NOT EXISTS receiver_now AS
-SELECT name, delivered_at, error, error_at,
-  (SELECT count(*) FROM delivery WHERE receiver = name AND status = 'waiting') AS waiting
-FROM receiver;
-"""
 
 _SILENCED = """EXISTS (
   SELECT 1 FROM silence WHERE ended_at IS NULL AND made_at <= :now AND :now < ends_at AND (
@@ -126,7 +96,7 @@ class Outbox:
             try:
                 self._file.execute("PRAGMA journal_mode = WAL")  # so that readers do not wait for a write
                 self._file.execute("PRAGMA synchronous = FULL")
-                self._file.executescript(_TABLES)
+                make_tables(self._file)
                 give(self.path, like=folder)  # files that SQLite makes beside it get the same owner
             except sqlite3.Error:
                 self._file.close()
@@ -183,20 +153,20 @@ class Outbox:
             row = (message.alert, kind, message.sequence, message.is_open, told, number, now)
             file.execute("INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             for receiver in receivers:
-                self._wait(file, receiver, message.alert, int(number or 0))
+                self._wait(file, receiver, message.alert, int(number or 0), now)
             self._give_up_oldest(file, receivers)
             self._prune(file, now)
         return replace(message, number=int(number or 0))
 
-    def open_to(self, receivers: Sequence[str]) -> None:
+    def open_to(self, receivers: Sequence[str], *, now: float) -> None:
         """Serve these receivers from now on: a new one gets what is open; for one that is gone nothing waits."""
         with self.transaction() as file:
             for name in receivers:
                 file.execute("INSERT OR IGNORE INTO receiver (name) VALUES (?)", (name,))
                 file.execute(
-                    """INSERT OR IGNORE INTO delivery (receiver, alert, number, status)
-                    SELECT ?, key, number, 'waiting' FROM alert WHERE is_open""",
-                    (name,),
+                    """INSERT OR IGNORE INTO delivery (receiver, alert, number, status, waiting_since)
+                    SELECT ?, key, number, 'waiting', ? FROM alert WHERE is_open""",
+                    (name, now),
                 )
             known = [row["name"] for row in file.execute("SELECT name FROM receiver").fetchall()]
             for name in set(known) - set(receivers):
@@ -216,12 +186,12 @@ class Outbox:
         self.try_at_once(receiver)
 
     @staticmethod
-    def _wait(file: sqlite3.Connection, receiver: str, alert: str, number: int) -> None:
+    def _wait(file: sqlite3.Connection, receiver: str, alert: str, number: int, now: float) -> None:
         file.execute(
-            """INSERT INTO delivery (receiver, alert, number, status) VALUES (?, ?, ?, 'waiting')
+            """INSERT INTO delivery (receiver, alert, number, status, waiting_since) VALUES (?, ?, ?, 'waiting', ?)
             ON CONFLICT DO UPDATE SET number = excluded.number, status = 'waiting', tries = 0, next_at = 0,
-              error = NULL""",
-            (receiver, alert, number),
+              error = NULL, waiting_since = iif(status = 'waiting', waiting_since, excluded.waiting_since)""",
+            (receiver, alert, number, now),
         )
 
     @staticmethod
@@ -300,13 +270,14 @@ class Outbox:
         """Note that a receiver has a message. A newer one of its alert that came meanwhile still waits."""
         with self.transaction() as file:
             file.execute(
-                """UPDATE delivery SET sent_number = :number, sent_open = :is_open, sent_at = :now
+                """UPDATE delivery SET sent_number = :number, sent_open = :is_open, sent_at = :now, waiting_since = iif(
+                  sent_number = :number, waiting_since, (SELECT at FROM alert WHERE key = delivery.alert))
                 WHERE receiver = :receiver AND alert = :alert""",
                 {"number": message.number, "is_open": message.is_open, "now": now, "receiver": receiver,
                  "alert": message.alert},
             )  # fmt: skip
             file.execute(
-                """UPDATE delivery SET status = 'delivered', tries = 0, next_at = 0, error = NULL
+                """UPDATE delivery SET status = 'delivered', tries = 0, next_at = 0, error = NULL, waiting_since = NULL
                 WHERE receiver = ? AND alert = ? AND number = ?""",
                 (receiver, message.alert, message.number),
             )
@@ -344,14 +315,15 @@ class Outbox:
         """The state of each receiver.
 
         Returns:
-            name, delivered_at, waiting (alerts), silenced (of those), oldest_at (of those not silenced; None where
-            nothing waits), error, error_at; times in seconds since 1970.
+            name, delivered_at, waiting (alerts), silenced (of those), oldest_at (since when the receiver
+            lacks news, of those not silenced; None where nothing waits), error, error_at; times in seconds since 1970.
         """
         return self.rows(
             f"""SELECT receiver.name, delivered_at, receiver.error, error_at, count(w.number) AS waiting,
-              coalesce(sum(w.silenced), 0) AS silenced, min(iif(w.silenced, NULL, w.at)) AS oldest_at
+              coalesce(sum(w.silenced), 0) AS silenced, min(iif(w.silenced, NULL, w.since)) AS oldest_at
             FROM receiver LEFT JOIN (
-              SELECT delivery.receiver, delivery.number, alert.at, {_SILENCED} AS silenced
+              SELECT delivery.receiver, delivery.number, coalesce(waiting_since, alert.at) AS since,
+                {_SILENCED} AS silenced
               FROM delivery JOIN message USING (number) JOIN alert ON alert.key = delivery.alert
               WHERE status = 'waiting'
             ) w ON w.receiver = receiver.name

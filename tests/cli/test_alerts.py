@@ -82,7 +82,7 @@ def test_the_list_says_what_was_sent_what_waits_and_why(lake, capsys):
     assert capsys.readouterr().out == "No silence holds.\n"
     assert not (Path(lake) / "_alerts").exists(), "who looks leaves nothing behind"
     with Outbox(Lake.open(lake).root) as outbox:
-        outbox.open_to(["chat", "oncall"])
+        outbox.open_to(["chat", "oncall"], now=1.8e9)
         content = other_content("dead_man", starts_at=1.8e9, ends_at=None, summary="No record has come.")
         message = compose("dead-man-records", 1, Event.OPENED, content, changed=[])
         kept = outbox.tell("dead_man", message, "", receivers=["chat", "oncall"], now=1.8e9)

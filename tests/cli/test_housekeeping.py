@@ -108,7 +108,7 @@ def test_forget_strikes_the_host_out_of_what_people_wrote(lake, run):
     run("silence", "add", "all", "--for", "1h", "--reason", f"{host} is being rebuilt", "--lake", lake)
     run("token", "add", host, "--lake", lake)
     with Outbox(root) as outbox:
-        outbox.open_to(["chat"])
+        outbox.open_to(["chat"], now=1.8e9)
         outbox.down("chat", f"{host}: no route to host", now=0.0, next_at=1.0)
         body = json.dumps({"message_id": "m1", "summary": f"the rise follows {host}, and no update."})
         message = Message(0, "m1", "inc-1", 1, Event.OPENED, None, body)

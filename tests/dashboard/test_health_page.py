@@ -167,7 +167,7 @@ def test_who_is_told_of_incidents_and_who_did_not_hear(lake: Lake, health_page):
     content = other_content("test", starts_at=1.8e9, ends_at=None, summary="x")
     message = compose("inc-1", 1, Event.OPENED, content, changed=[])
     with Outbox(lake.root) as outbox:
-        outbox.open_to(["chat", "oncall"])
+        outbox.open_to(["chat", "oncall"], now=1.8e9)
         kept = outbox.tell("incident", message, "", receivers=["chat", "oncall"], now=1.8e9)
         outbox.delivered("oncall", kept, 1.8e9)
         outbox.down("chat", "HTTP 503: <img src=x>", now=1.8e9, next_at=1.8e9)

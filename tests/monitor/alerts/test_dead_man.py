@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.alerts.config import DeadMan
-from tests.monitor.alerts.conftest import Clock, Hook, Told, answer, document, incident, webhook
+from tests.monitor.alerts.conftest import Clock, Hook, Told, answer, document, incident, named, webhook
 
 MINUTE = 60.0
 
@@ -242,6 +242,38 @@ def test_it_hears_nothing_while_a_message_is_stuck(tmp_path, hook, ping, clock):
     watched.minutes(clock, 10)
     assert len(ping.got) > 14
     assert hook.events[-1] == ("inc-1", "opened")
+
+
+def test_news_of_an_alert_that_waits_is_no_reason_to_wait_anew(tmp_path, hook, ping, clock):
+    watched = Watched(tmp_path, clock, webhook(hook), dead_man=DeadMan(address=ping.address))
+    hook.answers = [answer(500)] * 1_000
+    for minute in range(60):
+        watched.found(named(f"content-{minute}"), minute=minute)
+        watched.minutes(clock, 1)
+    assert watched.alerting.outbox.alerts()["inc-1"].at > clock() - 900, "the newest message is younger"
+    assert len(ping.got) == 14
+    hook.answers = []
+    watched.minutes(clock, 6)
+    assert len(ping.got) > 14
+    hook.answers = [answer(500)] * 1_000
+    before = len(ping.got)
+    watched.found(incident(closed=70), minute=70)
+    watched.minutes(clock, 30)
+    assert len(ping.got) == before + 14, "what waits now has not waited since then"
+
+
+def test_an_outbox_of_an_earlier_version_knows_since_when_a_message_waits(tmp_path, hook, ping, clock):
+    watched = Watched(tmp_path, clock, webhook(hook), dead_man=DeadMan(address=ping.address))
+    hook.answers = [answer(500)] * 1_000
+    watched.found(incident())
+    with watched.alerting.outbox.transaction() as file:
+        file.execute("ALTER TABLE delivery DROP COLUMN waiting_since")
+    watched.ended()
+    later = Watched(tmp_path, clock, webhook(hook), dead_man=DeadMan(address=ping.address))
+    later.minutes(clock, 10)
+    later.found(named(), minute=20)
+    later.minutes(clock, 20)
+    assert len(ping.got) == 14
 
 
 def test_a_watchdog_that_is_down_ends_nothing(tmp_path, hook, ping, clock, caplog):
