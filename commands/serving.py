@@ -117,6 +117,7 @@ def _add_dashboard(commands: Commands) -> None:
     )
     one.add_argument("--sign-in", metavar="FILE", help="OpenID Connect: a secrets.toml of Streamlit, and who may see")
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
+    one.add_argument("--alerts", **ALERTS)
 
 
 def serve(chosen: argparse.Namespace) -> int:
@@ -132,7 +133,7 @@ def serve(chosen: argparse.Namespace) -> int:
     if needs_token:
         _check_others_may_send(chosen, lake)
     tls = _tls(chosen)
-    alerts_config(lake, chosen.alerts)  # so that a mistake in it is reported before anything starts
+    alerts_config(lake.root, chosen.alerts)  # so that a mistake in it is reported before anything starts
     if chosen.monitor_metrics is not None:
         check_port(chosen.monitor_metrics, option="--monitor-metrics")
     origins, privacy, limits = origins_of(chosen.origin), _privacy(chosen), _limits(chosen)
@@ -239,7 +240,7 @@ def monitor(chosen: argparse.Namespace) -> int:
 
     lake = Lake.to_make(lake_path(chosen))
     if chosen.beside is None:  # beside a server it is better to run without alerts than not at all
-        alerts_config(lake, chosen.alerts)
+        alerts_config(lake.root, chosen.alerts)
     if chosen.metrics is not None:
         check_port(chosen.metrics, option="--metrics")
     lake.make()
@@ -265,6 +266,8 @@ def dashboard(chosen: argparse.Namespace) -> int:
         _check_address(chosen.address)
     sign_in = _sign_in(chosen)
     _check_readers_are_known(chosen, sign_in)
+    if chosen.alerts:  # a mistake in the lake's own file must keep nobody from the pages
+        alerts_config(lake_path(chosen), chosen.alerts)
     port = check_port(chosen.port, host=chosen.host)
     lake = lake_of(chosen, create=not chosen.no_monitor)
     with Children() as beside:
@@ -277,7 +280,7 @@ def dashboard(chosen: argparse.Namespace) -> int:
             trusted_header=chosen.trusted_header,
             sign_in=sign_in,
         )
-        start = partial(start_monitor, beside, lake, interval_s=_LOOK_EVERY_S)
+        start = partial(start_monitor, beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts)
         with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
             print(f"Dashboard: {chosen.address or url_of(chosen.host, port)}   (Ctrl-C stops)", flush=True)
             beside.wait("dashboard")
@@ -338,15 +341,18 @@ def url_of(host: str, port: int, *, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
+def alerts_config(root: Path, alerts: Sequence[str] | None) -> Config | None:
     """Who is told of incidents, from the given files or else from the lake's own; None where there is neither.
+
+    Args:
+        root: the lake's folder.
 
     Raises:
         BadArgument: a file cannot be read or is not valid.
     """
     from monitor.alerts.config import files_of, read_config
 
-    files = files_of(lake.root, alerts)
+    files = files_of(root, alerts)
     return read_config(files) if files else None
 
 

@@ -27,6 +27,8 @@ FILE = "outbox.sqlite"
 MOST_WAITING = 1_000
 # How long a resolved alert that nothing waits for is listed.
 KEPT_S = 30 * 86_400.0
+# How long what a receiver lacks is kept once nobody serves it: until the monitor that does is back, or the file mended.
+GONE_KEPT_S = 86_400.0
 
 _PATIENCE_S = 10.0  # waiting for another process that writes, such as a command, for milliseconds
 
@@ -155,12 +157,17 @@ class Outbox:
             for receiver in receivers:
                 self._wait(file, receiver, message.alert, int(number or 0), now)
             self._give_up_oldest(file, receivers)
+            self._forget_gone(file, now)
             self._prune(file, now)
         return replace(message, number=int(number or 0))
 
     def open_to(self, receivers: Sequence[str], *, now: float) -> None:
-        """Serve these receivers from now on: a new one gets what is open; for one that is gone nothing waits."""
+        """Serve these receivers from now on.
+
+        A new one gets what is open. What one that is gone lacks is kept for a day, in which it may come back.
+        """
         with self.transaction() as file:
+            self._forget_gone(file, now)
             for name in receivers:
                 file.execute("INSERT OR IGNORE INTO receiver (name) VALUES (?)", (name,))
                 file.execute(
@@ -168,10 +175,18 @@ class Outbox:
                     SELECT ?, key, number, 'waiting', ? FROM alert WHERE is_open""",
                     (name, now),
                 )
-            known = [row["name"] for row in file.execute("SELECT name FROM receiver").fetchall()]
-            for name in set(known) - set(receivers):
-                file.execute("DELETE FROM delivery WHERE receiver = ?", (name,))
-                file.execute("DELETE FROM receiver WHERE name = ?", (name,))
+                back = "SELECT key, alert.number FROM delivery JOIN alert ON key = alert WHERE receiver = ? AND "
+                for row in file.execute(f"{back} delivery.number < alert.number", (name,)).fetchall():
+                    self._wait(file, name, row["key"], row["number"], now)  # told to others meanwhile
+            file.execute("UPDATE receiver SET gone_at = coalesce(gone_at, ?)", (now,))
+            file.executemany("UPDATE receiver SET gone_at = NULL WHERE name = ?", [(name,) for name in receivers])
+
+    @staticmethod
+    def _forget_gone(file: sqlite3.Connection, now: float) -> None:
+        """Forget receivers that are gone for long, and what they lack."""
+        gone = "SELECT name FROM receiver WHERE gone_at <= :before"
+        for table, column in (("delivery", "receiver"), ("receiver", "name")):
+            file.execute(f"DELETE FROM {table} WHERE {column} IN ({gone})", {"before": now - GONE_KEPT_S})  # noqa: S608
 
     def try_at_once(self, receiver: str) -> None:
         """End the pause after a failure."""
@@ -312,7 +327,7 @@ class Outbox:
     # --- listing
 
     def receivers(self, now: float) -> list[dict[str, Any]]:
-        """The state of each receiver.
+        """The state of each receiver that is served.
 
         Returns:
             name, delivered_at, waiting (alerts), silenced (of those), oldest_at (since when the receiver
@@ -327,7 +342,7 @@ class Outbox:
               FROM delivery JOIN message USING (number) JOIN alert ON alert.key = delivery.alert
               WHERE status = 'waiting'
             ) w ON w.receiver = receiver.name
-            GROUP BY receiver.name ORDER BY receiver.name""",  # noqa: S608 - a constant of this file
+            WHERE gone_at IS NULL GROUP BY receiver.name ORDER BY receiver.name""",  # noqa: S608 - a constant of this file
             now=now,
         )
 
@@ -338,6 +353,7 @@ class Outbox:
               message.body, alert.at, delivery.tries, delivery.error, sent_at,
               CASE WHEN status = 'waiting' AND {_SILENCED} THEN 'silenced' ELSE status END AS status
             FROM delivery JOIN message USING (number) JOIN alert ON alert.key = delivery.alert
+              JOIN receiver ON receiver.name = delivery.receiver AND gone_at IS NULL
             ORDER BY delivery.number DESC, delivery.receiver""",  # noqa: S608 - a constant of this file
             now=now,
         )

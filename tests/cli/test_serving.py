@@ -87,10 +87,20 @@ def test_an_address_of_a_variable_that_is_not_set_is_not_taken_for_none(tmp_path
     assert capsys.readouterr().err == f"fleetcrash: {said}\n"
 
 
+def test_whoever_is_to_be_told_is_read_before_the_pages_are_served(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["dashboard", "--alerts", "none.toml", "--port", "0"]) == 2
+    said = "fleetcrash: none.toml cannot be read: No such file or directory. Nothing was started.\n"
+    assert capsys.readouterr().err == said
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch, capsys):
     """Served in place of the pages: a process that ends once a second monitor was started."""
     monkeypatch.setattr(monitor.children, "_LEAST_PAUSE_S", 0.01)
     Lake.create(tmp_path / "lake")
+    monkeypatch.chdir(tmp_path)
+    Path("who.toml").write_text("[receivers.oncall]\ntype = 'webhook'\nurl = 'http://127.0.0.1:9/'\n")
     again = tmp_path / "again"
     pages = f"import os, time\nwhile not os.path.exists({str(again)!r}): time.sleep(0.01)\nraise SystemExit(9)"
     starts: list[str] = []
@@ -98,7 +108,8 @@ def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monk
     def start_dashboard(beside: Children, *_, **__) -> None:
         beside.start("dashboard", [sys.executable, "-c", pages], environment=os.environ)
 
-    def start_monitor(beside: Children, *_, **__) -> None:
+    def start_monitor(beside: Children, *_, alerts: list[str], **__) -> None:
+        assert alerts == ["who.toml"]
         if starts:
             again.touch()
         starts.append("raise SystemExit(7)" if not starts else "import time; time.sleep(600)")
@@ -108,7 +119,7 @@ def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monk
     monkeypatch.setattr(serving, "start_monitor", start_monitor)
     chosen = argparse.Namespace(
         lake=str(tmp_path / "lake"), host="127.0.0.1", port=0, address=None, trusted_header=None, sign_in=None,
-        no_monitor=False,
+        no_monitor=False, alerts=["who.toml"],
     )  # fmt: skip
     with pytest.raises(ChildEnded, match="The dashboard ended by itself with status 9"):
         serving.dashboard(chosen)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from dashboard.alerts import receivers
 from monitor.alerts import outbox as outboxes
 from tests.monitor.alerts.conftest import Told, answer, incident, named, raw, reset, webhook
 
@@ -286,6 +287,73 @@ def test_a_receiver_that_is_added_learns_what_stands_and_one_that_is_gone_waits_
     told.sent()
     assert second.events == [("inc-1", "opened")]
     assert [one["name"] for one in told.alerting.outbox.receivers(clock())] == ["second"]
+
+
+@pytest.mark.parametrize("fails", [0, 1], ids=["had heard", "had not heard"])
+def test_what_another_monitor_told_others_is_told_to_a_receiver_that_is_back(tmp_path, hooks, clock, fails):
+    first, second = hooks(), hooks()
+    first.answers = [answer(500)] * fails
+    told = Told(tmp_path, clock, webhook(first, "first"))
+    told.found(incident("inc-1"), incident("inc-2"), incident("inc-3"))
+    told.sent()
+    told.ended()
+    clock.passes(600)
+    told = Told(tmp_path, clock, webhook(second, "second"))
+    told.found(named(incident_id="inc-1"), incident("inc-2", closed=19), incident("inc-3"), minute=20)
+    told.sent()
+    assert [one["name"] for one in told.alerting.outbox.receivers(clock())] == ["second"]
+    assert {one["receiver"] for one in told.alerting.outbox.deliveries(clock())} == {"second"}
+    told.ended()
+    clock.passes(outboxes.GONE_KEPT_S - 1)
+    told = Told(tmp_path, clock, webhook(first, "first"))
+    told.found(named(incident_id="inc-1"), incident("inc-2", closed=19), incident("inc-3"), minute=21)
+    told.sent()
+    heard = [(one["alert"], one["sequence"], one["state"]) for one in first.documents[fails:]]
+    began = [("inc-1", 1, "open"), ("inc-2", 1, "open"), ("inc-3", 1, "open")]
+    changes = [("inc-1", 2, "open"), ("inc-2", 2, "resolved")]
+    assert heard == ([*began, *changes] if not fails else [began[2], *changes])
+
+
+def test_what_a_receiver_lacks_that_is_gone_for_a_day_is_forgotten(tmp_path, hooks, clock):
+    first, second = hooks(), hooks()
+    told = Told(tmp_path, clock, webhook(first, "first"))
+    told.found(incident("inc-1"), incident("inc-2"))
+    told.ended()
+    told = Told(tmp_path, clock, webhook(second, "second"))
+    told.found(incident("inc-1"), incident("inc-2", closed=11), minute=11)
+    clock.passes(outboxes.GONE_KEPT_S)
+    told.found(incident("inc-1", hit=100), incident("inc-2", closed=11), minute=12)
+    rows = told.alerting.outbox.rows
+    assert rows("SELECT name FROM receiver") == [{"name": "second"}]
+    assert {one["receiver"] for one in rows("SELECT receiver FROM delivery")} == {"second"}
+    told.ended()
+    told = Told(tmp_path, clock, webhook(first, "first"))
+    told.found(incident("inc-1", hit=100), incident("inc-2", closed=11), minute=13)
+    told.sent()
+    assert first.events == [("inc-1", "updated")], "what is open, and no more"
+
+
+def test_the_outbox_of_an_earlier_version_is_brought_up_to_date(told, tmp_path, hook, clock):
+    hook.answers = [answer(500)]
+    told.found(incident())
+    told.sent()
+    with told.alerting.outbox.transaction() as file:
+        file.execute("DROP VIEW receiver_now")
+        file.execute(
+            "CREATE VIEW receiver_now AS SELECT name, delivered_at, error, error_at, 0 AS waiting FROM receiver"
+        )
+        file.execute("ALTER TABLE receiver DROP COLUMN gone_at")
+        file.execute("ALTER TABLE delivery DROP COLUMN waiting_since")
+    told.ended()
+    clock.passes(5)
+    later = Told(tmp_path, clock, webhook(hook))
+    later.found(incident(), minute=11)
+    assert [(one.name, one.waiting) for one in receivers(tmp_path) or ()] == [("oncall", 1)]
+    later.sent()
+    assert hook.events == [("inc-1", "opened")] * 2
+    later.ended()
+    Told(tmp_path, clock, webhook(hook, "chat")).found(incident(), minute=12)
+    assert [one.name for one in receivers(tmp_path) or ()] == ["chat"], "the pages know nothing of who is gone"
 
 
 def test_the_signature_is_that_of_a_few_other_lines(tmp_path, hook, clock):

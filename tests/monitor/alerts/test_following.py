@@ -67,7 +67,7 @@ def settled(one: Following) -> None:
 def received(tmp_path: Path) -> list[str]:
     """Whom the outbox serves."""
     with Outbox(tmp_path) as outbox:
-        return [row["name"] for row in outbox.rows("SELECT name FROM receiver ORDER BY name")]
+        return [row["name"] for row in outbox.rows("SELECT name FROM receiver_now ORDER BY name")]
 
 
 def test_a_receiver_that_is_added_is_told_of_what_is_open_and_of_what_comes(followed, file, hooks):
