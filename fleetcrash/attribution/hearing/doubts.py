@@ -63,18 +63,19 @@ def waiting_for_boots_of(
     return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
 
 
-def only_made_boot(
+def is_as_ever_at_boots(
     inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial, contrast: Callable[[int], float]
 ) -> bool:
-    """Whether an update made hosts boot, and they crash at that as they always do at boots, if more often.
+    """Whether an update's hosts crash as they boot, as hosts always do at boots, if more often.
 
-    What a fault brings are crashes of its own. How often hosts crash as they boot depends on what made them, and of
-    boots like these few are known; unless those that boot without it are clearly spared.
+    What a fault brings are crashes of its own. A patch makes hosts boot, and of boots like these few are known; and
+    whatever it is, whoever boots gets what was missed, so that boots that crash more than the baseline knows fit it;
+    unless those that boot without it are clearly spared.
 
     Args:
         mine: (events,) the events. trial: of them. contrast: see ``rivalry.Contrast``.
     """
-    if inquiry.news.suspects[update].kind not in _BRINGING_BOOTS or contrast(update) >= LOG_THOUSAND:
+    if contrast(update) >= LOG_THOUSAND:
         return False
     events, at_boot = inquiry.news.events, np.zeros(len(mine), bool)
     struck, _ = _struck(inquiry, update, tick, mine, trial)

@@ -205,7 +205,7 @@ def _new_name_questioned(
     tick, minutes_open = case.tick, case.minutes_open
     if backlog.may_be_behind(inquiry, tick, case.events, named):
         return judgement.taken_back(minutes_open, Lack.IN_TIME)
-    if doubts.only_made_boot(inquiry, named, tick, case.events, odds.trial, said.of_hosts):
+    if doubts.is_as_ever_at_boots(inquiry, named, tick, case.events, odds.trial, said.of_hosts):
         return judgement.taken_back(minutes_open, Lack.AS_EVER)
     if restarting := patches_behind(inquiry, tick, case.events, named):
         return judgement.left_open(restarting, minutes_open)

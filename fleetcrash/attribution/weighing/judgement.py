@@ -48,7 +48,7 @@ class Lack(StrEnum):
     ALONE = "too few hosts have only one of them"
     WITNESSES = "the hosts that crashed have more in common than the update"
     BOOTS = "the update made hosts boot, and another may have waited for that"
-    AS_EVER = "the update made hosts boot, and they crash in the modules that they crash in anyway"
+    AS_EVER = "its hosts crash as they boot, in the modules that hosts crash in anyway"
     IN_TIME = "what speaks for the update was told hours late"
     TOLD = "the hosts that crashed have not told whether they got the update"
     LATELY = "the update was installed too long ago for the time since then to tell"

@@ -111,4 +111,31 @@ def test_a_patch_after_whose_reboots_hosts_crash_is_named_by_its_module_or_by_ho
     found = answers(world, empty_lake)
     assert any(one["update_id"] == "patch" for one in found) is named
     if not named:
-        assert "they crash in the modules that they crash in anyway" in found[0]["summary"]
+        assert "they boot, in the modules that hosts crash in anyway" in found[0]["summary"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("module", ["sent.sys", ""])
+def test_what_hosts_get_as_they_boot_is_named_for_boots_that_crash_more_only_where_a_module_is_its_own(
+    empty_lake, seed, module
+):
+    random = Random(seed)
+    world = fleet(random)
+    world["update"].append({"update_id": "sent", "kind": "content", "channel": "c", "released_at": at(RELEASED - 10)})
+    for number in range(HOSTS):
+        when = random.uniform(-1300, RELEASED + 400)
+        world["session"][number]["online_until"] = at(when - 3)
+        world["session"].append({"host_id": f"h{number}", "online_from": at(when)})
+        gets_it = when > RELEASED and random.random() < 0.8
+        if random.random() < (0.25 if gets_it else 0.02):
+            struck = crash_of(number, when + random.uniform(3, 9))
+            world["crash"].append({**struck, "module": (gets_it and module) or random.choice(USUAL)})
+        if gets_it:
+            got = {"host_id": f"h{number}", "update_id": "sent", "applied_at": at(when + 2)}
+            world["install"].append(got | {"received_at": at(when + 2.5)})
+    found = answers(world, empty_lake)
+    assert found[0]["candidates"][0]["update_id"] == "sent"
+    assert any(one["update_id"] == "sent" for one in found) is bool(module)
+    if not module:
+        assert "its hosts crash as they boot, in the modules that hosts crash in anyway" in found[0]["summary"]
