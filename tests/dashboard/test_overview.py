@@ -146,7 +146,8 @@ def test_where_no_update_is_known_none_is_cleared_of_blame(tmp_path: Path, overv
     lake = Lake.create(tmp_path / "lake")
     row = {"crash_id": "1", "host_id": "h", "os_type": "windows", "occurred_at": RELEASED, "received_at": RELEASED}
     append_rows(lake, "crash", [row])
-    tick(lake, [incident(verdict="no_update", update_id=None, cause="other", candidates=[], condition=None)])
+    found = incident(verdict="no_update", update_id=None, cause="other", candidates=[], condition=None)
+    tick(lake, [found], as_of=RELEASED)
     page = overview(lake.root)
     assert "no update is known to be in the fleet" in page.text
     assert "load releases or installs as well" in page.text
