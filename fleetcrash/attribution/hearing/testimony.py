@@ -129,7 +129,7 @@ class Testimony:
             self._may_be_of_known,
             self._leaves_out_some_boots,
             self._is_left_for_another,
-            self.went_to_whole_places,
+            self._went_to_whole_places,
         )
         return any(is_so(update) for is_so in asked) or doubts.is_doubtful(
             self._inquiry,
@@ -143,7 +143,7 @@ class Testimony:
             strikes_late=self.strikes_late(update),
         )
 
-    def went_to_whole_places(self, update: int) -> bool:
+    def _went_to_whole_places(self, update: int) -> bool:
         """Whether as few customers, or sites, got it as may all be in trouble, and nothing but that they did tells.
 
         It may strike at once. Else hosts may be struck as long after they got it as its fault would have it, if that is

@@ -71,9 +71,6 @@ class Hosts(Protocol):
             onset: the minute in which the best wave began, if there is one.
         """
 
-    def went_to_whole_places(self, update: int) -> bool:
-        """The same of an update that went to a few whole customers or sites; part of what is doubtful."""
-
     def by_delay(self, update: int) -> float:
         """What it says for the update how long after its install each host was struck."""
 
@@ -169,14 +166,11 @@ def _alone_named(
     is_told = is_kept or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)
     if not (has_passed and is_likely and is_told):
         return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
-    if odds.goes_on or trial.by_departures:
-        return update, None
-    # A name that stands is not asked for witnesses again: whom a fault strikes later may be at one place, as those in
-    # whose part of the world it is morning. But what struck at first as hosts of whole customers got it may go on for
-    # longer than a fault of it would; and by releases alone every host has it.
+    # By releases alone every host has it: that the struck ones are all of one place may show later.
     is_settled = is_kept and contrast is not None
-    is_doubtful = hosts.went_to_whole_places(update) if is_settled else hosts.is_doubtful(update, odds.onset)
-    return (None, Lack.WITNESSES) if is_doubtful else (update, None)
+    if is_settled or odds.goes_on or trial.by_departures or not hosts.is_doubtful(update, odds.onset):
+        return update, None
+    return None, Lack.WITNESSES
 
 
 def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:

@@ -75,18 +75,13 @@ def judge(
     odds,
     *,
     is_doubtful=lambda *_: False,
-    went_to_whole_places=lambda _: False,
     by_delay=lambda _: 0.0,
     is_alone_at_boots=lambda _: False,
     with_one=lambda *_: 0,
     **case,
 ) -> Judgement:
     hosts = SimpleNamespace(
-        is_doubtful=is_doubtful,
-        went_to_whole_places=went_to_whole_places,
-        by_delay=by_delay,
-        is_alone_at_boots=is_alone_at_boots,
-        struck_with_one=with_one,
+        is_doubtful=is_doubtful, by_delay=by_delay, is_alone_at_boots=is_alone_at_boots, struck_with_one=with_one
     )
     return verdict.judge(odds, cast(verdict.Hosts, hosts), **case)
 
@@ -105,7 +100,6 @@ def _judged(
     stands_there: bool = False,
     slow: bool = False,
     doubtful: bool = False,
-    went_to_whole_places: bool = False,
     before: Kind = Kind.UNDETERMINED,
     pushed: Sequence[int] = (RELEASED,),
 ) -> Judgement:
@@ -140,7 +134,6 @@ def _judged(
         named_before=UPDATE if named else None,
         contrast=of_hosts,
         is_doubtful=lambda update, _: {UPDATE: doubtful}[update],
-        went_to_whole_places=lambda update: {UPDATE: went_to_whole_places}[update],
     )
 
 
@@ -710,11 +703,6 @@ def test_but_not_where_only_some_of_its_hosts_are_struck_who_have_something_else
 ):
     how = {"onset": RELEASED + 100, "minutes": JUDGING_MINUTES, "named": named, "before": before}
     assert _judged(update_says=160.0, wave_says=wave_says, doubtful=True, **how).kind is kind
-
-
-def test_a_name_is_lost_where_it_shows_later_that_the_whole_customers_that_got_it_are_in_trouble_for_longer():
-    told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED + 100, named=True, went_to_whole_places=True)
-    assert (told.update, told.lacks) == (None, Lack.WITNESSES)
 
 
 @pytest.mark.parametrize(
