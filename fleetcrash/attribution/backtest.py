@@ -15,7 +15,8 @@ from fleetcrash.attribution.expected.expectation import UNHEARD_MINUTES
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.facts.reading import read_news
-from fleetcrash.attribution.reporting.report import JSON, document
+from fleetcrash.attribution.reporting.report import document
+from fleetcrash.documents import JSON
 from fleetcrash.errors import BadArgument
 from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from fleetcrash.documents import JSON
 from fleetcrash.times import parse_time
 from monitor.alerts.config import Config
 from monitor.alerts.courier import Courier
@@ -28,16 +29,15 @@ from monitor.metrics import Metrics, Standing
 
 LOG = logging.getLogger("fleetcrash.alerts")
 
-JSON = dict[str, Any]
-
 PING_EVERY_S = 60.0
 # If a receiver lacks news for so long, something is wrong: only the outside watchdog may still reach somebody.
 STUCK_S = 900.0
 
 _STEP_EVERY_S = 2.0
-# Findings of a time that the newest record is so far from rest on one that is gone; less may be a record on its way.
-_SURELY_GONE = timedelta(minutes=10)
 _ENDS_WITHIN_S = 1.0
+# As in incident_now.sql: findings so far ahead of the newest record rest on one that is gone; nearer ones may rest on
+# one that this look has not seen yet.
+_SURELY_GONE = timedelta(minutes=10)
 _SEEN = "seen_as_of"  # as_of of the newest document that was compared
 _FEED = "feed"
 _TRYING_SINCE = "trying_since"  # empty once a look has succeeded

@@ -149,7 +149,5 @@ class Watch:
         Args:
             since: when it began, by our clock.
         """
-        shown_at = (
-            self.feed.news_at if trouble is Trouble.RECORDS else self.looked_at
-        )  # by looking the clocks are compared
+        shown_at = self.feed.news_at if trouble is Trouble.RECORDS else self.looked_at
         return shown_at is not None and shown_at >= since

@@ -8,7 +8,6 @@ from fleetcrash.arrays import Mask
 from fleetcrash.attribution.detection.claims import Claims
 from fleetcrash.attribution.detection.second_faults import LEAST_EVENTS
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
-from fleetcrash.attribution.facts.news import OPERATING_SYSTEMS
 from fleetcrash.attribution.hypotheses import waves
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.waves import Beginning, Waves
@@ -16,6 +15,7 @@ from fleetcrash.attribution.incidents.case import Found
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind
 from fleetcrash.counts import MOSTLY
+from fleetcrash.records import OS_TYPES
 
 
 class Ceding:
@@ -35,7 +35,7 @@ class Ceding:
             return False
         events, since = self._inquiry.news.events, incident.alarm_tick + JUDGING_MINUTES
         spot_log_weight = self._inquiry.spots.log_weights(tick)[0]
-        for system in OPERATING_SYSTEMS:
+        for system in OS_TYPES:
             there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
             if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < LEAST_EVENTS:
                 continue

@@ -15,12 +15,13 @@ from fleetcrash.attribution.conditions.finding import cells_that_may_meet
 from fleetcrash.attribution.conditions.grammar import Condition
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.facts.exposure import grown
-from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS, system_number
+from fleetcrash.attribution.facts.news import CELL_ATTRIBUTES, system_number
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.incidents.case import KnownFault
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.incidents.toll import Toll
 from fleetcrash.attribution.weighing.judgement import Kind
+from fleetcrash.records import OS_TYPES
 from fleetcrash.times import DAY
 
 ROLLOUT_MINUTES = 7 * DAY
@@ -216,7 +217,7 @@ class Claims:
     def _systems_with(self, update: int) -> set[str | None]:
         """The operating systems of hosts that got an update; None: of some it is not known."""
         with_it = self._inquiry.expected.time.by_update[update].cells
-        named = (*OPERATING_SYSTEMS, None)
+        named = (*OS_TYPES, None)
         return {named[number] for number in np.unique(self._inquiry.news.systems[with_it]).tolist()}
 
     def _may_have(self, update: int) -> Mask:
@@ -225,7 +226,7 @@ class Claims:
         Where some hosts are known to have one, those that the inventory lacks will be of theirs.
         """
         systems = self._systems_with(update)
-        known = systems - {None} or set(OPERATING_SYSTEMS)
+        known = systems - {None} or set(OS_TYPES)
         key = repr(sorted(map(str, known)))
         if key not in self._meeting:
             of_cells = [cell.os_type for cell in self._inquiry.news.cells]

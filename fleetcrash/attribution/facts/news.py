@@ -26,13 +26,12 @@ CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model"
 SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
 """The attribute of hosts that an update of each kind sets, where a catalogue numbers its updates as inventories do."""
 PLACES = ("group", "site", "customer")
-OPERATING_SYSTEMS = OS_TYPES
-SYSTEMS = len(OPERATING_SYSTEMS) + 1
+SYSTEMS = len(OS_TYPES) + 1
 
 
 def system_number(os_type: str | None) -> int:
     """The number of an operating system; the last is that of hosts of which it is not known."""
-    return OPERATING_SYSTEMS.index(os_type) if os_type in OPERATING_SYSTEMS else len(OPERATING_SYSTEMS)
+    return OS_TYPES.index(os_type) if os_type in OS_TYPES else len(OS_TYPES)
 
 
 @dataclass(frozen=True)

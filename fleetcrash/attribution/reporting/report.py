@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fleetcrash.attribution.reporting.where import where_of
 from fleetcrash.attribution.reporting.wording import followed, selected_in_words
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Kind, Lack, are_tied
 from fleetcrash.counts import MOSTLY
+from fleetcrash.documents import JSON
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
@@ -35,8 +35,6 @@ _FOLLOWED = {
     "backlog": "reports that were held up for hours and came at once",
     "clock": "reports that carry a time of hours before they came",
 }
-
-JSON = dict[str, Any]
 
 
 def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Sequence[Incident]) -> JSON:

@@ -22,7 +22,7 @@ from fleetcrash.attribution.hypotheses.departures import (
     log_charge,
     log_excess,
 )
-from fleetcrash.attribution.reporting.report import JSON
+from fleetcrash.documents import JSON
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, lake_of
 
