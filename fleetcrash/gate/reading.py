@@ -36,7 +36,7 @@ _MOST_SHARE = 1 / 3
 _WITNESSES = 2
 _WITNESSES_WITHIN_US = 10 * US_A_MINUTE
 
-_COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")
+_COUNTED = ("cells", "host_cell", "first_told", "at_risk", "gone", "events")
 
 Span = tuple[datetime, datetime]
 Rows = list[dict[str, Any]]  # of a query

@@ -36,7 +36,7 @@ from fleetcrash.times import US_A_MINUTE
 
 _NEVER = np.iinfo(np.int64).max
 KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
-_STEPS = ("cells", "host_cell", "numbered_places", "at_risk", "gone", "events", "exposed_events")
+_STEPS = ("cells", "host_cell", "numbered_places", "first_told", "at_risk", "gone", "events", "exposed_events")
 
 
 def keep_known(engine: Engine) -> None:

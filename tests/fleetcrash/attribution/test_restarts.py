@@ -65,7 +65,10 @@ def test_a_server_that_is_back_within_a_quarter_of_an_hour_is_no_news_from_then_
 def test_one_that_was_hardly_up_again_may_be_in_a_loop(empty_lake, up_for, is_news):
     world: World = {
         "host": [{"host_id": "h0", "os_type": "linux", "always_on": True}],
-        "session": [{"host_id": "h0", "online_from": at(0), "online_until": at(up_for)}],
+        "session": [
+            {"host_id": "first", "online_from": at(-20)},  # so that h0 boots
+            {"host_id": "h0", "online_from": at(0), "online_until": at(up_for)},
+        ],
         "crash": [crash_of(1, -DAY)],
     }
     world["session"].append({"host_id": "h0", "online_from": at(up_for + 12)})

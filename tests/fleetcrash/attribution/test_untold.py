@@ -214,6 +214,7 @@ def test_boots_are_counted_at_a_place_to_the_minute(empty_lake: Path) -> None:
     world: World = {
         "host": [{"host_id": f"h{n}", "os_type": "windows", "site": "s"} for n in range(3)],
         "session": [
+            {"host_id": "first", "online_from": at(-20), "online_until": None},  # so that the others boot
             {"host_id": "h0", "online_from": at(3), "online_until": None},
             {"host_id": "h1", "online_from": at(3), "online_until": None},
             {"host_id": "h2", "online_from": at(4), "online_until": None},

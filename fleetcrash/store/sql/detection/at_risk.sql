@@ -7,10 +7,13 @@
 -- since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours, 3 later; machines crash
 -- more just after boot, and they install just after boot. Those that are up for longer are other machines than those that
 -- are put to sleep.
+-- A session that may have begun long before it was told of (see first_told) counts as half an hour old when it begins.
 -- boot_us: when the session began; null where presence is assumed, and after the first ten minutes.
 WITH stretched AS (
   SELECT
-    host_id, assumed, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
+    host_id, assumed,
+    CAST(epoch_us(online_from) AS BIGINT)
+      - CASE WHEN NOT assumed AND online_from <= (SELECT told_at FROM first_told) THEN 1800000000 ELSE 0 END AS boot_us,
     CAST(epoch_us(greatest(online_from, since_known)) AS BIGINT) AS from_us,
     CAST(epoch_us(least(gone_known, min(greatest(online_from, since_known)) OVER later)) AS BIGINT) AS until_us
   FROM known_presence

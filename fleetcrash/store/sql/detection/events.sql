@@ -5,8 +5,9 @@
 -- where that end was not known when the crash was, at the boot.
 -- Where hosts count as online because they were seen, a crash of one that had not been is no news: of such hosts nobody knows
 -- how many there are. It is news from when that is known.
--- boot_us: when the session began in which it happened; null where presence is assumed. Of sessions only those count that were
--- known when the crash was: one that is told at its end says nothing of a crash that was told before.
+-- boot_us: when the session began in which it happened; null where presence is assumed. Half an hour earlier where it may have
+-- begun long before (see first_told). Of sessions only those count that were known when the crash was: one that is told at its
+-- end says nothing of a crash that was told before.
 -- patched_tick: when it was told that an OS patch was restarting a host that had gone dark, which is no news then; else null.
 WITH ordered AS (
   SELECT
@@ -56,7 +57,9 @@ seen_before AS (
 ),
 sat_in AS (
   SELECT
-    booted.crash_id, CAST(epoch_us(max(known_presence.online_from)) AS BIGINT) AS boot_us,
+    booted.crash_id,
+    CAST(epoch_us(max(known_presence.online_from)) AS BIGINT)
+      - CASE WHEN max(known_presence.online_from) <= (SELECT told_at FROM first_told) THEN 1800000000 ELSE 0 END AS boot_us,
     arg_max(known_presence.assumed, known_presence.online_from) AS assumed
   FROM booted JOIN known_presence
     ON known_presence.host_id = booted.host_id

@@ -17,11 +17,14 @@
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- A session that heartbeats tell of ends at the last one. Who told of an install before the third was missed was there until then.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, or that install; gone_tick: when it was known; back_at: when the host was
--- known to be back, by whichever session was told first, null until then. since_boot: as in at_risk; boot_us: when the session began.
+-- known to be back, by whichever session was told first, null until then. since_boot: as in at_risk; boot_us: when the session
+-- began, or half an hour earlier where it may have begun long before (see first_told).
 -- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
   SELECT
     host_id, online_from, online_until, since_known, gone_known,
+    online_from - CASE WHEN online_from <= (SELECT told_at FROM first_told) THEN INTERVAL 30 MINUTE ELSE INTERVAL 0 MINUTE END
+      AS booted_at,
     lead(online_from) OVER of_host AS next_from,
     lead(since_known) OVER of_host AS next_known,
     min(greatest(online_from, since_known)) OVER later AS back_at
@@ -227,7 +230,7 @@ SELECT
   followed.host_id, followed.online_until, followed.gone_known,
   least(followed.explained_known, CASE
     WHEN followed.always_on AND followed.next_from <= followed.online_until + INTERVAL 15 MINUTE
-      AND followed.online_until >= followed.online_from + INTERVAL 30 MINUTE  -- else it may be in a loop
+      AND followed.online_until >= followed.booted_at + INTERVAL 30 MINUTE  -- else it may be in a loop
       THEN greatest(followed.next_from, followed.next_known, followed.gone_known + INTERVAL 1 MICROSECOND)
   END) AS patched_known,
   followed.back_at,
@@ -235,12 +238,12 @@ SELECT
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
   CAST(epoch_us(coalesce(still_there.until_at, followed.online_until)) AS BIGINT) AS left_us,
-  CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
+  CAST(epoch_us(followed.booted_at) AS BIGINT) AS boot_us,
   (CAST(epoch_us(followed.gone_known) AS BIGINT) + 59999999) // 60000000 AS gone_tick,
   CASE
-    WHEN followed.online_until < followed.online_from + INTERVAL 10 MINUTE THEN 0
-    WHEN followed.online_until < followed.online_from + INTERVAL 30 MINUTE THEN 1
-    WHEN followed.online_until < followed.online_from + INTERVAL 12 HOUR THEN 2
+    WHEN followed.online_until < followed.booted_at + INTERVAL 10 MINUTE THEN 0
+    WHEN followed.online_until < followed.booted_at + INTERVAL 30 MINUTE THEN 1
+    WHEN followed.online_until < followed.booted_at + INTERVAL 12 HOUR THEN 2
     ELSE 3
   END AS since_boot
 FROM judged AS followed
