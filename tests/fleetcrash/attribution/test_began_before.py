@@ -1,4 +1,4 @@
-"""Hosts that are up when the first word of them comes did not boot then, and count for nothing that is learned of boots."""
+"""Hosts that are up when the first word of them comes did not boot then, and teach nothing of boots."""
 
 from __future__ import annotations
 
