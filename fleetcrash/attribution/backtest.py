@@ -88,7 +88,7 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
         detector = run(engine, step_minutes=span.step_minutes, progress=progress)
         first = min(tick_time(detector.news.first_tick), until)  # within the first minute there is no tick yet
         since = first if span.since is None else span.since
-        listed = [incident for incident in detector.incidents if since < tick_time(incident.alarm_tick) <= until]
+        listed = [incident for incident in detector.incidents if since < tick_time(incident.opened_tick) <= until]
         found = document(engine, detector, until, listed)
     begun, ended = (int(instant.timestamp() // (60 * span.step_minutes)) for instant in (max(since, first), until))
     return {

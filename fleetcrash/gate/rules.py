@@ -10,7 +10,7 @@ from math import ceil, inf, log
 
 import numpy as np
 
-from fleetcrash.attribution.hypotheses.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
+from fleetcrash.attribution.hypotheses.suspects import FALSE_NAMES_IN_30_DAYS, UPDATES_IN_30_DAYS
 from fleetcrash.counts import clearly_more
 from fleetcrash.gate.evidence import (
     Evidence,
@@ -27,8 +27,8 @@ from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.gate.settings import Settings
 from fleetcrash.gate.wording import bound_text, clock_text, counted, minutes_text, ring_text, slow_text
 
-# Chance that the detector ever alarms about a harmless update; see docs/naming.md.
-DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
+# Chance that the detector ever names a harmless update; see docs/naming.md.
+DETECTOR_RATE = FALSE_NAMES_IN_30_DAYS / UPDATES_IN_30_DAYS
 
 # Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25

@@ -8,7 +8,6 @@ from fleetcrash.arrays import Mask
 from fleetcrash.attribution.detection.claims import Claims
 from fleetcrash.attribution.detection.second_faults import LEAST_EVENTS
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
-from fleetcrash.attribution.hypotheses import waves
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.waves import Beginning, Waves
 from fleetcrash.attribution.incidents.case import Found
@@ -41,7 +40,7 @@ class Ceding:
                 continue
             found = self._inquiry.waves(tick, there, caution=True)
             strongest = self._not_of_all(found, incident).strongest(spot_log_weight)
-            if strongest is None or found.log_alarm(spot_log_weight) < waves.LOG_THRESHOLD or strongest.onset <= since:
+            if strongest is None or strongest.onset <= since:
                 continue
             spot, onset = self._inquiry.spots.whole_system(strongest.spot, tick), strongest.onset - JUDGING_MINUTES
             if not self._rose_elsewhere(incident, mine, spot):

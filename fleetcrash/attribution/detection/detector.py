@@ -18,17 +18,17 @@ from fleetcrash.arrays import Mask
 from fleetcrash.attribution.conditions.grammar import Condition
 from fleetcrash.attribution.detection.ceding import Ceding
 from fleetcrash.attribution.detection.claims import ROLLOUT_MINUTES, Claims
-from fleetcrash.attribution.detection.course import condition_of, maybe_close, maybe_end, watch
+from fleetcrash.attribution.detection.course import condition_of, is_still_weak, maybe_close, maybe_end, watch
 from fleetcrash.attribution.detection.module_rises import ModuleRises
 from fleetcrash.attribution.detection.second_faults import SecondFaults
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.hearing.judging import judged
-from fleetcrash.attribution.hypotheses import waves
 from fleetcrash.attribution.hypotheses.departures import at_one_place
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.modules import ModuleRise
+from fleetcrash.attribution.hypotheses.suspects import LOG_ALARM
 from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
@@ -162,7 +162,7 @@ class Detector:
         if (is_due or fresh) and self._module_rises.is_over(incident, tick, ~self._claims.taken):
             incident.close(tick)
             return
-        age = tick - incident.alarm_tick
+        age = 0 if incident.is_weak else tick - incident.alarm_tick
         if age >= _SETTLED_MINUTES:
             incident.settle()
         elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
@@ -182,16 +182,21 @@ class Detector:
         free &= ~self._inquiry.may_be_restarts(tick)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
+        is_weak = False
         if not trial.passed().any():
             is_back = (events.outcome == DARK) & (events.back_tick <= tick)
             found = self._inquiry.waves(tick, free & ~is_back, caution=True)
-            if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
-                return
-        self._open_or_resume(tick)
+            is_weak = not found.are_worth_an_alarm(self.spots.log_weights(tick)[0])
+        if not is_weak or trial.passed(LOG_ALARM).any():
+            self._open_or_resume(tick, is_weak=is_weak)
 
-    def _open_or_resume(self, tick: int, rise: ModuleRise | None = None) -> None:
-        """Open an incident; or, where it is most likely of the update that one names which goes on, go on with that."""
-        incident = self._opened(tick)
+    def _open_or_resume(self, tick: int, rise: ModuleRise | None = None, *, is_weak: bool = False) -> None:
+        """Open an incident; or, where it is most likely of the update that one names which goes on, go on with that.
+
+        Args:
+            is_weak: see ``Incident``.
+        """
+        incident = self._opened(tick, is_weak=is_weak)
         incident.rise = rise
         self._begin(incident, tick)
         first = self._same_before(incident, incident.likeliest, tick)
@@ -264,8 +269,9 @@ class Detector:
         incident.by_departures = True
         self._begin(incident, tick)
 
-    def _opened(self, tick: int) -> Incident:
-        incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
+    def _opened(self, tick: int, *, is_weak: bool = False) -> Incident:
+        others = sum(other.opened_tick == tick for other in self.incidents)
+        incident = Incident.opened(tick, others, is_weak=is_weak)
         self.incidents.append(incident)
         return incident
 
@@ -321,6 +327,7 @@ class Detector:
         One that follows no update is judged on what happens where it is, for elsewhere something else may have begun;
         where that says no such thing any more, on everything.
         """
+        incident.alarm_tick = tick if incident.is_weak else incident.alarm_tick
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
         later = self._ceding.cede_later_system(incident, tick, mine)
@@ -335,7 +342,8 @@ class Detector:
             return
         if self._was_left_open(judgement, tick):
             judgement = judgement.taken_back(tick - incident.alarm_tick, Lack.BESIDE)
-        incident.said.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
+        near = {update: self._inquiry.released(update) for update in judgement.near}
+        incident.said.keep_tied(tick, near, minutes_open=tick - incident.alarm_tick)
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.said.weigh(tick, judgement, trial.updates, named)
         told = mine | self._claims.of_others(incident, self.incidents, judgement.update)
@@ -363,7 +371,9 @@ class Detector:
     def _judged(self, incident: Incident, tick: int, *, there: bool) -> tuple[Mask, Found]:
         """An incident's evidence, and what is found on it; see ``Claims.evidence``."""
         mine = self._claims.evidence(incident, self.incidents, tick, there=there)
-        return mine, judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
+        found = judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
+        incident.is_weak = incident.is_weak and is_still_weak(self._inquiry, incident, tick, found)
+        return mine, (found[0].undecided(), *found[1:]) if incident.is_weak else found
 
     def _without_late_wave(self, incident: Incident, tick: int, mine: Mask, found: Found) -> tuple[Mask, Found]:
         """The evidence and what is found on it; without a wave that began just before a name stood no longer.

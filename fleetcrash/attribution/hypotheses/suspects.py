@@ -26,10 +26,13 @@ from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES, WINDOWS, within_windows
 from fleetcrash.counts import MOSTLY
 
-FALSE_ALARMS_IN_30_DAYS = 0.05
 UPDATES_IN_30_DAYS = 150
-LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
-"""At five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
+FALSE_NAMES_IN_30_DAYS = 0.05
+FALSE_ALARMS_IN_30_DAYS = 0.5
+LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_NAMES_IN_30_DAYS))
+"""For a name: at five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
+LOG_ALARM = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
+"""For an incident, which blames nobody: the same of 0.5. In a small ring that is a crash or two earlier."""
 
 _LOG_LEAST = 3.0  # of the evidence by the baseline, for an alarm
 
@@ -78,7 +81,7 @@ class Trial:
         others passes it in the end. Its hosts' own baseline knows them.
 
         Args:
-            least: the log of the test to be passed.
+            least: the log of the test to be passed; that for a name, or ``LOG_ALARM``.
         """
         return (self.log_test >= least) & (self.log_evidence >= _LOG_LEAST)
 

@@ -75,15 +75,13 @@ class Waves:
         """How many events a wave has."""
         return float(self.events.sum(0)[wave])
 
-    def log_alarm(self, log_weight: Floats) -> float:
-        """Log of the Shiryaev-Roberts sum over all onsets, shapes and spots.
+    def are_worth_an_alarm(self, log_weight: Floats) -> bool:
+        """Whether the Shiryaev-Roberts sum over all onsets, shapes and spots is, whatever update they may be of.
 
         Args:
             log_weight: (spots,) log prior of each spot.
         """
-        if not len(self):
-            return -np.inf
-        return float(np.logaddexp.reduce(self.weighed(log_weight), axis=None))
+        return len(self) > 0 and bool(np.logaddexp.reduce(self.weighed(log_weight), axis=None) >= LOG_THRESHOLD)
 
     def strongest(self, log_weight: Floats) -> Beginning | None:
         """The beginning of the wave that has most for it, if it is worth an alarm by itself.

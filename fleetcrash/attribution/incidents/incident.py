@@ -54,8 +54,10 @@ class Incident:
     """What is known of one incident as of the last tick.
 
     Attributes:
-        incident_id: stable name, from the minute of the alarm.
-        alarm_tick, ended_tick, closed_tick: when it opened, ended, and closed; None until then.
+        incident_id: stable name, from the minute in which it opened.
+        opened_tick, ended_tick, closed_tick: when it opened, ended, and closed; None until then.
+        alarm_tick: when a test was passed that a name takes; while it is weak, now.
+        is_weak: what opened it is less than that; nothing but a name is said of it, and that takes as much as ever.
         said: its verdict and condition, and how they changed.
         judgement, trial, waves: the weights behind it.
         scope: whose events may be its own.
@@ -78,11 +80,13 @@ class Incident:
     """
 
     incident_id: str
+    opened_tick: int
     alarm_tick: int
     said: Statement
     onset_minute: int
     suspected_minute: int
     last_raised_minute: int
+    is_weak: bool = False
     ended_tick: int | None = None
     closed_tick: int | None = None
     judgement: Judgement | None = None
@@ -105,17 +109,19 @@ class Incident:
     _claim: Mask | None = None
 
     @classmethod
-    def opened(cls, tick: int, others_in_this_minute: int) -> Incident:
+    def opened(cls, tick: int, others_in_this_minute: int, *, is_weak: bool = False) -> Incident:
         """A new incident, judged by nobody yet."""
         stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
         return cls(
             f"inc-{stamp}{suffix}".lower(),
             tick,
-            Statement(tick),
+            tick,
+            Statement(),
             onset_minute=tick,
             suspected_minute=tick,
             last_raised_minute=tick,
+            is_weak=is_weak,
         )
 
     @property
@@ -196,7 +202,7 @@ class Incident:
     @property
     def calm_tick(self) -> int:
         """From when on an hour had been at the baseline, whoever may still be dark; later while it is raised."""
-        return max(self.last_raised_minute, self.alarm_tick) + LAG_MINUTES
+        return max(self.last_raised_minute, self.opened_tick if self.is_weak else self.alarm_tick) + LAG_MINUTES
 
     @property
     def is_understood(self) -> bool:

@@ -51,7 +51,7 @@ class Statement:
     """What is said of an incident, and what has to be kept in mind to change it.
 
     Attributes:
-        alarm_tick: when the incident opened. named_tick: when it first named an update; None until then.
+        named_tick: when it first named an update; None until then.
         kind, update, condition: the verdict now.
         history: every change of verdict, update or condition.
         doubt: while the evidence does not carry the verdict that is given.
@@ -63,7 +63,6 @@ class Statement:
             minutes of their releases.
     """
 
-    alarm_tick: int
     named_tick: int | None = None
     kind: Kind = Kind.UNDETERMINED
     update: int | None = None
@@ -125,7 +124,7 @@ class Statement:
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
 
-    def keep_tied(self, tick: int, released: Mapping[int, int]) -> None:
+    def keep_tied(self, tick: int, released: Mapping[int, int], *, minutes_open: int) -> None:
         """Keep in mind the updates that are not told apart while those of a day ago are about to pass out of sight.
 
         What happens to a host is held against an update for a day. Of two that cannot be told apart the younger one
@@ -134,8 +133,9 @@ class Statement:
 
         Args:
             released: the updates that are not told apart, with the minutes of their releases.
+            minutes_open: minutes since the alarm.
         """
-        if self.update is None and tick - self.alarm_tick >= JUDGING_MINUTES:
+        if self.update is None and minutes_open >= JUDGING_MINUTES:
             self.tied = {
                 one: at for one, at in self.tied.items() if one in released or self._left(tick, at) < LAG_MINUTES
             }

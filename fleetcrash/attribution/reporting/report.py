@@ -64,7 +64,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
     evidence = _evidence(engine, detector, incident, harm)
     return {
         "incident_id": incident.incident_id,
-        "alarm_at": tick_text(incident.alarm_tick),
+        "alarm_at": tick_text(incident.opened_tick),
         "named_at": None if incident.said.named_tick is None else tick_text(incident.said.named_tick),
         "closed_at": None if incident.closed_tick is None else tick_text(incident.closed_tick),
         "verdict": str(incident.kind),
@@ -252,7 +252,7 @@ def _whom(detector: Detector, condition: Condition | None) -> str:
 def _summary(
     detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
 ) -> str:
-    since = tick_text(incident.alarm_tick)[11:16]
+    since = tick_text(incident.opened_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None:
         suspect = detector.news.suspects[incident.update]
         whom = _whom(detector, incident.condition)

@@ -33,7 +33,7 @@ def where_of(detector: Detector, incident: Incident) -> dict[str, Any] | None:
         "kind": "wave",
         "name": followed(detector, incident, spot) if is_somewhere else None,
         "dimension": detector.spots.name(spot)[0] if spot and is_somewhere else None,
-        "since": tick_text(min(since, incident.alarm_tick)),  # a wave that is over may look as if it began later
+        "since": tick_text(min(since, incident.opened_tick)),  # a wave that is over may look as if it began later
         "module": common_module(detector, incident),
     }
 

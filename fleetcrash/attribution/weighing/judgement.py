@@ -172,6 +172,10 @@ class Judgement:
             dormant=dormant,
         )
 
+    def undecided(self) -> Judgement:
+        """The same, where too little is known to say anything."""
+        return replace(self, kind=Kind.UNDETERMINED, update=None)
+
     def taken_back(self, minutes_open: int, lacks: Lack) -> Judgement:
         """The same without the name, if there is one.
 

@@ -22,7 +22,7 @@ def judgement(kind, update=None):
 @pytest.fixture
 def named():
     """A statement that names the first update since minute 100."""
-    said = Statement(100)
+    said = Statement()
     said.record(100, judgement(Kind.UPDATE, FIRST), None)
     return said
 
@@ -53,7 +53,7 @@ def test_after_a_name_was_taken_back_one_has_to_stand_for_a_quarter_of_an_hour(n
 
 @pytest.mark.parametrize("kind", [Kind.CANNOT_SEPARATE, Kind.UNDETERMINED])
 def test_so_does_any_other_verdict_but_the_first(kind):
-    said = Statement(100)
+    said = Statement()
     assert said.weigh(100, judgement(Kind.NO_UPDATE), ON_TRIAL).kind is Kind.NO_UPDATE
     said.record(100, judgement(Kind.NO_UPDATE), None)
     for minute in range(110, 110 + JUDGING_MINUTES):
@@ -72,7 +72,7 @@ def test_so_does_any_other_verdict_but_the_first(kind):
 )
 @pytest.mark.parametrize("kind", [Kind.NO_UPDATE, Kind.CANNOT_SEPARATE])
 def test_what_was_there_when_no_update_was_to_blame_is_not_named_later(stood, released, named, kind):
-    said = Statement(100)
+    said = Statement()
     said.record(100, judgement(Kind.NO_UPDATE), None)
     said.record(100 + stood, judgement(kind), None)
     told = said.weigh(100 + stood, judgement(Kind.UPDATE, FIRST), ON_TRIAL, released)
@@ -80,7 +80,7 @@ def test_what_was_there_when_no_update_was_to_blame_is_not_named_later(stood, re
 
 
 def test_but_one_that_was_named_before_may_be_again():
-    said = Statement(100)
+    said = Statement()
     said.record(100, judgement(Kind.UPDATE, FIRST), None)
     said.record(150, judgement(Kind.NO_UPDATE), None)
     for tick in range(200, 200 + JUDGING_MINUTES):
@@ -90,7 +90,7 @@ def test_but_one_that_was_named_before_may_be_again():
 
 @pytest.mark.parametrize("known", ["is_known", "is_told_by_hosts", "is_told_by_delay"])
 def test_so_may_one_that_another_incident_names_or_that_hosts_tell(known):
-    said = Statement(100)
+    said = Statement()
     said.record(100, judgement(Kind.NO_UPDATE), None)
     said.record(150, judgement(Kind.CANNOT_SEPARATE), None)
     assert said.weigh(200, replace(judgement(Kind.UPDATE, FIRST), **{known: True}), ON_TRIAL, 90).update == FIRST
@@ -126,32 +126,32 @@ def test_a_condition_is_taken_back_after_a_quarter_of_an_hour_without_one_and_an
     ids=["just after the alarm", "before its day is over", "and is the older", "when part of it is over"],
 )
 def test_of_two_that_cannot_be_told_apart_neither_is_named_once_one_is_out_of_sight(tied_at, released, named):
-    said = Statement(100)
-    said.keep_tied(tied_at, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: released})
+    said = Statement()
+    said.keep_tied(tied_at, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: released}, minutes_open=tied_at - 100)
     told = said.weigh(FIRST_OUT_OF_SIGHT + 10, judgement(Kind.UPDATE, OTHER), ON_TRIAL, released)
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
 
 
 def test_but_the_named_one_is_where_hosts_without_it_fare_so_much_better_that_it_cannot_be_the_other():
-    said = Statement(100)
-    said.keep_tied(300, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: 90})
+    said = Statement()
+    said.keep_tied(300, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: 90}, minutes_open=200)
     by_hosts = replace(judgement(Kind.UPDATE, OTHER), is_told_by_hosts=True)
     assert said.weigh(FIRST_OUT_OF_SIGHT + 10, by_hosts, ON_TRIAL, 90).update == OTHER
 
 
 def test_what_is_told_apart_while_both_are_in_sight_is_tied_no_longer():
     older = FIRST_OUT_OF_SIGHT - KEPT_MINUTES
-    said = Statement(100)
-    said.keep_tied(300, {FIRST: older, OTHER: 90})
-    said.keep_tied(310, {OTHER: 90})
+    said = Statement()
+    said.keep_tied(300, {FIRST: older, OTHER: 90}, minutes_open=200)
+    said.keep_tied(310, {OTHER: 90}, minutes_open=200)
     assert said.weigh(310, judgement(Kind.UPDATE, OTHER), ON_TRIAL, 90).update == OTHER
-    said.keep_tied(320, {FIRST: older, OTHER: 90})
-    said.keep_tied(FIRST_OUT_OF_SIGHT - LAG_MINUTES + 1, {OTHER: 90})  # too late to tell
+    said.keep_tied(320, {FIRST: older, OTHER: 90}, minutes_open=200)
+    said.keep_tied(FIRST_OUT_OF_SIGHT - LAG_MINUTES + 1, {OTHER: 90}, minutes_open=200)  # too late to tell
     assert said.weigh(FIRST_OUT_OF_SIGHT, judgement(Kind.UPDATE, OTHER), ON_TRIAL, 90).update is None
 
 
 def test_a_name_that_was_not_given_for_its_witnesses_has_to_stand_for_a_quarter_of_an_hour():
-    said = Statement(100)
+    said = Statement()
     said.weigh(100, replace(judgement(Kind.UNDETERMINED), is_doubted=True), ON_TRIAL)
     for minute in range(JUDGING_MINUTES):
         held = said.weigh(101 + minute, judgement(Kind.UPDATE, FIRST), ON_TRIAL)
