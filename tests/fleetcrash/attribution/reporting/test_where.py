@@ -48,7 +48,7 @@ def said(
     )
     incident: Any = SimpleNamespace(
         kind=kind,
-        alarm_tick=alarm,
+        opened_tick=alarm,
         wave_spot=LAB,
         onset_minute=ONSET - 5,
         judgement=SimpleNamespace(wave=(0, 0) if wave else None, log_margin=log_margin),
