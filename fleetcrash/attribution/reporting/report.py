@@ -295,10 +295,16 @@ def _summary(
         lacks = _lacks(incident)
         why = f", because {lacks}" if lacks else ""
         return f"{rise}: cannot separate {_one_of(names) or 'an update'} from {others}{why}."
-    found = (
-        "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
-    )
+    found = f"which change did it is still being judged{_likeliest(candidates)}"
+    if incident.settled:
+        found = "nothing tells which change did it, if any"
     return f"{rise}: more than the baseline explains; {found}."
+
+
+def _likeliest(candidates: Sequence[JSON]) -> str:
+    """Where to look first, once that is likelier than not."""
+    first = next((row for row in candidates if row["probability"] > MOSTLY), None)
+    return "" if first is None else f", {first['update_id']} is likeliest so far"
 
 
 def _of_those(incident: Incident, evidence: JSON) -> str:

@@ -56,6 +56,11 @@ def test_two_in_a_small_ring_open_an_incident_of_which_nothing_is_said(empty_lak
     assert found["named_at"] is None
 
 
+def test_its_sentence_says_where_to_look_first(empty_lake):
+    (found,) = judged(canary(5, 8), empty_lake, SECOND + 10)
+    assert found["summary"].endswith("which change did it is still being judged, canary is likeliest so far.")
+
+
 def test_it_closes_after_an_hour_without_another_crash(empty_lake):
     (found,) = judged(canary(5, 8), empty_lake)
     assert datetime.fromisoformat(found["closed_at"]) == at(SECOND + 60)
