@@ -121,7 +121,9 @@ def test_a_tie_says_what_a_name_would_have_taken(kind):
 
 def test_of_what_is_over_nobody_says_that_it_is_still_being_judged():
     one = incident(ALARM, 0, 1, kind=Kind.UNDETERMINED)
-    assert said(one, crashed=2).endswith("which change did it is still being judged.")
+    likely, even = {"a": 0.6, "b": 0.2}, {"a": 0.5, "b": 0.5}
+    assert said(one, crashed=2, candidates=likely).endswith("is still being judged, a is likeliest so far.")
+    assert said(one, crashed=2, candidates=even).endswith("which change did it is still being judged.")
     one.end(ENDED)
     assert said(one, crashed=2).endswith("nothing tells which change did it, if any.")
 
