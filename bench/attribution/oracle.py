@@ -1,7 +1,8 @@
 """The oracle: a detector that knows which update is guilty, which hosts it hits and how often hosts crash otherwise.
 
-It waits for the same evidence as the detector: a sequential test on the crashes of the hosts that the fault can hit,
-held against their time since the install. Nothing that has to find the update and the slice can be sooner for long.
+A sequential test on the crashes of the hosts that the fault can hit, held against their time since the install. It
+alarms at what a name takes of the detector, whose incidents open at less; a second one, at what opens these, is as
+quick: nothing that has to find the update and the slice can be sooner than that for long.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fleetcrash.attribution.evidence import TEST_RATIOS, log_mean_exp, log_poisson_ratio
-from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
+from fleetcrash.attribution.hypotheses.suspects import LOG_ALARM, LOG_THRESHOLD
 from fleetcrash.attribution.reporting.impact import State, impact_of
 from fleetcrash.store import Engine, Lake
 from fleetcrash.times import tick_time
@@ -28,12 +29,14 @@ class Known:
 
     Attributes:
         first: when the first crash of a host that the fault can hit was received; None without one.
-        alarm: the whole minute at which its test passes; None if it never does.
+        alarm: the whole minute at which its test is what a name takes; None if it never is.
+        opening: the same of what opens an incident.
         crashed: for each instant, how many hosts of the fault had crashed by what was known then.
     """
 
     first: datetime | None
     alarm: datetime | None
+    opening: datetime | None
     times: tuple[datetime, ...]
 
     def crashed(self, moment: datetime) -> int:
@@ -64,10 +67,11 @@ def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known
             first_of[host] = row
     struck = sorted(first_of.values(), key=lambda row: row["known_at"])
     times = tuple(row["known_at"] for row in struck)
-    return Known(times[0] if times else None, _alarm(struck, installed, rate), times)
+    alarm, opening = (_passed(struck, installed, rate, least) for least in (LOG_THRESHOLD, LOG_ALARM))
+    return Known(times[0] if times else None, alarm, opening, times)
 
 
-def _alarm(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float) -> datetime | None:
+def _passed(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float, least: float) -> datetime | None:
     starts = np.sort(np.array([time.timestamp() for time in installed.values()]))
     for number in range(1, len(struck) + 1):
         now = struck[number - 1]["known_at"]
@@ -77,6 +81,6 @@ def _alarm(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: f
             mean[which] = rate * ages.sum() / _DAY.total_seconds()
             seen[which] = sum(row["known_at"] - installed[row["host_id"]] <= window for row in struck[:number])
         test = float(log_mean_exp(log_poisson_ratio(seen, mean, TEST_RATIOS), axis=(0, 1)))
-        if test >= LOG_THRESHOLD:
+        if test >= least:
             return tick_time(-int(-now.timestamp() // 60))
     return None

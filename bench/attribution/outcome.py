@@ -37,6 +37,7 @@ class Outcome:
         alarm_delay_min: minutes from when the first faulting crash was received to the first alarm after the release;
             of an outage, from its beginning.
         behind_oracle_min: minutes from the oracle's alarm to ours.
+        behind_opening_min: the same of an oracle that takes as little for it as we do.
         named_after_oracle: how many times the oracle's time since the release it took us to name the update.
         crashed_at_alarm: hosts of the fault whose crash was known at the alarm.
         early: an alarm that names a guilty update before its release.
@@ -58,6 +59,7 @@ class Outcome:
     held: bool
     alarm_delay_min: float | None
     behind_oracle_min: float | None
+    behind_opening_min: float | None
     named_after_oracle: float | None
     crashed_at_alarm: int | None
     early: bool
@@ -105,6 +107,7 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
         held=sorted({one["update_id"] for one in incidents if one["update_id"]}) == guilty,
         alarm_delay_min=told.alarm_delay_min,
         behind_oracle_min=told.behind_oracle_min,
+        behind_opening_min=told.behind_opening_min,
         named_after_oracle=told.named_after_oracle,
         crashed_at_alarm=told.crashed_at_alarm,
         early=_early(incidents, faults),
@@ -122,6 +125,7 @@ class _Told:
 
     alarm_delay_min: float | None = None
     behind_oracle_min: float | None = None
+    behind_opening_min: float | None = None
     named_after_oracle: float | None = None
     crashed_at_alarm: int | None = None
     condition_right: bool | None = None
@@ -147,6 +151,7 @@ def _of_fault(lake: Lake, fault: dict[str, Any], incidents: Sequence[dict[str, A
     return _Told(
         alarm_delay_min=None if oracle.first is None else _minutes(alarm - oracle.first),
         behind_oracle_min=behind,
+        behind_opening_min=None if oracle.opening is None else _minutes(alarm - oracle.opening),
         named_after_oracle=factor,
         crashed_at_alarm=oracle.crashed(alarm),
         condition_right=same_hosts(lake, fault["update_id"], incidents[-1]["condition"], fault["condition"]),

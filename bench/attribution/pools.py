@@ -93,6 +93,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """All outcomes of a pool in one row of figures, with 95 % Clopper-Pearson intervals of the shares."""
     runs = len(outcomes)
     behind = [one.behind_oracle_min for one in outcomes if one.behind_oracle_min is not None]
+    behind_opening = [one.behind_opening_min for one in outcomes if one.behind_opening_min is not None]
     crashed = [one.crashed_at_alarm for one in outcomes if one.crashed_at_alarm is not None]
     settled = [one.condition_soon for one in outcomes if one.condition_soon is not None]
     early_enough = [
@@ -112,6 +113,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "condition_right_soon": _share(sum(settled), len(settled)),
         "named_within_twice_the_oracle": _share(sum(early_enough), len(early_enough)),
         "minutes_behind_oracle": _spread(behind),
+        "minutes_behind_its_opening": _spread(behind_opening),
         "alarm_delay_min": _spread([one.alarm_delay_min for one in outcomes if one.alarm_delay_min is not None]),
         "crashed_at_alarm": _spread(crashed),
         "seconds": round(sum(one.seconds for one in outcomes), 1),

@@ -31,4 +31,9 @@ def test_a_crash_of_before_the_install_says_nothing(empty_lake, installed, crash
     with lake_of(fleet(installed), empty_lake) as lake:
         known = ask(lake, "u", {"os_type": "windows"}, at(RELEASED))
     assert len(known.times) == crashed
-    assert (known.alarm is not None) == (crashed > 0)
+    if not crashed:
+        assert known.alarm is known.opening is None
+    else:
+        assert known.alarm is not None
+        assert known.opening is not None
+        assert known.opening <= known.alarm

@@ -145,7 +145,7 @@ def fault(*, alarm: datetime | None = None) -> Fault:
     """An update "bad" that reached a host a minute for ten minutes; each crashed a minute later."""
     times = tuple(RELEASED + timedelta(minutes=minute + 1) for minute in range(10))
     reached = tuple(RELEASED + timedelta(minutes=minute) for minute in range(10))
-    return Fault(frozenset({"bad"}), RELEASED, Known(times[0], alarm, times), reached)
+    return Fault(frozenset({"bad"}), RELEASED, Known(times[0], alarm, alarm, times), reached)
 
 
 def at(minute: float) -> datetime:

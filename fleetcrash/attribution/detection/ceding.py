@@ -56,7 +56,7 @@ class Ceding:
         """
         judgement, _, waves_found = found
         named, wave = judgement.update, judgement.wave
-        if named is not None and self._inquiry.released(named) > incident.alarm_tick:
+        if named is not None and self._inquiry.released(named) > incident.opened_tick:
             if named == incident.update or not incident.said.may_be_renamed(tick):
                 return False
             incident.scope.ceded_updates.add(named)

@@ -79,6 +79,16 @@ def test_what_was_said_by_then_stands(empty_lake):
     assert [one["verdict"] for one in looks] == ["undetermined", "undetermined", "update", "update"]
 
 
+def test_what_is_released_later_has_an_incident_of_its_own(empty_lake):
+    world, struck = canary(5, 8), range(500, 520)
+    world["update"].append({"update_id": "later", "kind": "content", "channel": "2", "released_at": at(30)})
+    world["install"] += [{"host_id": f"h{n}", "update_id": "later", "applied_at": at(31)} for n in range(400, 900)]
+    world["crash"] += [crash_of(n, 33 + number % 5) for number, n in enumerate(struck)]
+    first, second = judged(world, empty_lake)
+    assert {turn["update_id"] for turn in first["history"]} == {None}
+    assert (second["update_id"], second["alarm_at"] >= at(30).isoformat()) == ("later", True)
+
+
 def test_a_name_waits_for_as_much_as_ever(empty_lake, monkeypatch):
     """Without the early look the name comes at the same minute."""
     monkeypatch.setattr(detector_module, "LOG_ALARM", LOG_THRESHOLD)
