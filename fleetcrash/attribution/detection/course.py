@@ -77,12 +77,16 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     return found if is_new else incident.said.weigh_condition(tick, found)
 
 
-def is_still_weak(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> bool:
-    """Whether what is found is still less than a name, or a rise without one, takes; see ``Incident``."""
-    judgement, trial, waves = found
+def is_still_weak(inquiry: Inquiry, incident: Incident, tick: int, mine: Mask, found: Found) -> bool:
+    """Whether what is found is still less than a name, or a rise without one, takes; see ``Incident``.
+
+    Args:
+        mine: (events,) those that it is judged by.
+    """
+    judgement, trial, _ = found
     if judgement.update is not None or incident.by_departures or incident.rise is not None:
         return False
-    return not trial.passed().any() and not waves.are_worth_an_alarm(inquiry.spots.log_weights(tick)[0])
+    return not trial.passed().any() and not inquiry.is_a_rise(tick, mine)
 
 
 def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None:

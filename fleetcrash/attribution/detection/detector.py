@@ -21,7 +21,7 @@ from fleetcrash.attribution.detection.claims import ROLLOUT_MINUTES, Claims
 from fleetcrash.attribution.detection.course import condition_of, is_still_weak, maybe_close, maybe_end, watch
 from fleetcrash.attribution.detection.module_rises import ModuleRises
 from fleetcrash.attribution.detection.second_faults import SecondFaults
-from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
+from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts.news import News
 from fleetcrash.attribution.hearing.judging import judged
@@ -182,11 +182,7 @@ class Detector:
         free &= ~self._inquiry.may_be_restarts(tick)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
-        is_weak = False
-        if not trial.passed().any():
-            is_back = (events.outcome == DARK) & (events.back_tick <= tick)
-            found = self._inquiry.waves(tick, free & ~is_back, caution=True)
-            is_weak = not found.are_worth_an_alarm(self.spots.log_weights(tick)[0])
+        is_weak = not trial.passed().any() and not self._inquiry.is_a_rise(tick, free)
         if not is_weak or trial.passed(LOG_ALARM).any():
             self._open_or_resume(tick, is_weak=is_weak)
 
@@ -372,7 +368,7 @@ class Detector:
         """An incident's evidence, and what is found on it; see ``Claims.evidence``."""
         mine = self._claims.evidence(incident, self.incidents, tick, there=there)
         found = judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
-        incident.is_weak = incident.is_weak and is_still_weak(self._inquiry, incident, tick, found)
+        incident.is_weak = incident.is_weak and is_still_weak(self._inquiry, incident, tick, mine, found)
         return mine, (found[0].undecided(), *found[1:]) if incident.is_weak else found
 
     def _without_late_wave(self, incident: Incident, tick: int, mine: Mask, found: Found) -> tuple[Mask, Found]:

@@ -178,6 +178,13 @@ class Inquiry:
         """What part of all events those of a rise in one module are to be; None: there is none."""
         return None if rise is None else self.expected.portion(rise.os_type, rise.share)
 
+    def is_a_rise(self, tick: int, mine: Mask) -> bool:
+        """Whether some events (events,) raise an alarm by themselves, whatever update they may be of."""
+        events = self.news.events
+        is_back = (events.outcome == DARK) & (events.back_tick <= tick)
+        found = self.waves(tick, mine & ~is_back, caution=True)
+        return found.are_worth_an_alarm(self.spots.log_weights(tick)[0])
+
     def waves(
         self,
         tick: int,
