@@ -162,15 +162,17 @@ class Claims:
         """Let each incident claim what it accounts for.
 
         What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for a
-        later one that names an update, or what goes on in a module since before. What is no news is nobody's.
+        later one that names an update, or what goes on in a module since before. What is no news is nobody's. What has
+        faded is free: of a slow fault a few crashes may open an incident, and more come once that is over.
         """
         self.taken = self._inquiry.no_news(tick)
         of_waves = self.taken.copy()
-        for incident in sorted(incidents, key=lambda one: not one.is_understood):
+        for incident in sorted(incidents, key=lambda one: (one.has_faded, not one.is_understood)):
             taken = self.taken if incident.update is None else of_waves
             incident.set_claim(self._of(incident, tick) & ~taken & ~self._of_earlier_rises(incident, incidents, tick))
             claim = incident.claim(len(self.taken))
-            self.taken |= claim
+            if not incident.has_faded:
+                self.taken |= claim
             if incident.kind is Kind.NO_UPDATE:
                 of_waves |= claim
 

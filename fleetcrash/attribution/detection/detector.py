@@ -175,7 +175,7 @@ class Detector:
         """Open an incident when the events of the last week that no incident claims pass a test.
 
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
-        Nor are those that may be back in a minute.
+        Nor are those that may be back in a minute. After a weak one nothing less than an alarm opens another for a day.
         """
         events = self.news.events
         free = ~self._claims.taken & (events.minute > tick - ROLLOUT_MINUTES)
@@ -183,7 +183,8 @@ class Detector:
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         is_weak = not trial.passed().any() and not self._inquiry.is_a_rise(tick, free)
-        if not is_weak or trial.passed(LOG_ALARM).any():
+        was_weak = any(one.is_weak and tick - one.ended(tick) < DAY for one in self.incidents)
+        if not is_weak or (trial.passed(LOG_ALARM).any() and not was_weak):
             self._open_or_resume(tick, is_weak=is_weak)
 
     def _open_or_resume(self, tick: int, rise: ModuleRise | None = None, *, is_weak: bool = False) -> None:

@@ -205,6 +205,11 @@ class Incident:
         return max(self.last_raised_minute, self.opened_tick if self.is_weak else self.alarm_tick) + LAG_MINUTES
 
     @property
+    def has_faded(self) -> bool:
+        """Whether it was weak as long as it was open."""
+        return self.is_weak and self.ended_tick is not None
+
+    @property
     def is_understood(self) -> bool:
         """Whether it is known what did it, an update or none."""
         return self.kind.is_answer

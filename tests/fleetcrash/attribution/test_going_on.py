@@ -73,7 +73,8 @@ def test_it_is_the_same_incident_where_another_region_is_struck_before_it_stoppe
         if number % 3 == 0:
             told["crash"].append(crash_of(number, boots_at + 2))
     (one,) = said_of(told, empty_lake)
-    assert {turn["update_id"] for turn in one["history"]} == {"bad"}
+    assert [turn["verdict"] for turn in one["history"] if turn["update_id"] != "bad"] in ([], ["undetermined"])
+    assert one["history"][-1]["update_id"] == "bad"
     assert one["evidence"]["crashes"] >= 100
     assert one["closed_at"] is not None
 
