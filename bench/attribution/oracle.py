@@ -67,11 +67,15 @@ def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known
             first_of[host] = row
     struck = sorted(first_of.values(), key=lambda row: row["known_at"])
     times = tuple(row["known_at"] for row in struck)
-    alarm, opening = (_passed(struck, installed, rate, least) for least in (LOG_THRESHOLD, LOG_ALARM))
+    alarm, opening = _passed(struck, installed, rate)
     return Known(times[0] if times else None, alarm, opening, times)
 
 
-def _passed(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float, least: float) -> datetime | None:
+def _passed(
+    struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float
+) -> tuple[datetime | None, datetime | None]:
+    """When the test was first what a name takes, and what opens an incident."""
+    opening = None
     starts = np.sort(np.array([time.timestamp() for time in installed.values()]))
     for number in range(1, len(struck) + 1):
         now = struck[number - 1]["known_at"]
@@ -81,6 +85,9 @@ def _passed(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: 
             mean[which] = rate * ages.sum() / _DAY.total_seconds()
             seen[which] = sum(row["known_at"] - installed[row["host_id"]] <= window for row in struck[:number])
         test = float(log_mean_exp(log_poisson_ratio(seen, mean, TEST_RATIOS), axis=(0, 1)))
-        if test >= least:
-            return tick_time(-int(-now.timestamp() // 60))
-    return None
+        tick = tick_time(-int(-now.timestamp() // 60))
+        if opening is None and test >= LOG_ALARM:
+            opening = tick
+        if test >= LOG_THRESHOLD:
+            return tick, opening
+    return None, opening

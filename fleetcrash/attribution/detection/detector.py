@@ -162,7 +162,7 @@ class Detector:
         if (is_due or fresh) and self._module_rises.is_over(incident, tick, ~self._claims.taken):
             incident.close(tick)
             return
-        age = 0 if incident.is_weak else tick - incident.alarm_tick
+        age = tick - incident.alarm_tick
         if age >= _SETTLED_MINUTES:
             incident.settle()
         elif not incident.settled and (is_due or (fresh and age < _HOT_MINUTES)):
@@ -291,7 +291,7 @@ class Detector:
             known_faults=self._claims.known_faults(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
-            unsettled_until=max((one.ended(tick) for one in others if not one.is_understood), default=-1),
+            unsettled_until=max((one.ended(tick) for one in others if one.is_unsettled), default=-1),
             of_no_update=self._claims.of_no_update(others),
         )
 
@@ -324,7 +324,8 @@ class Detector:
         One that follows no update is judged on what happens where it is, for elsewhere something else may have begun;
         where that says no such thing any more, on everything.
         """
-        incident.alarm_tick = tick if incident.is_weak else incident.alarm_tick
+        if incident.is_weak:
+            incident.alarm_tick = tick
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
         later = self._ceding.cede_later_system(incident, tick, mine)

@@ -214,6 +214,11 @@ class Incident:
         """Whether it is known what did it, an update or none."""
         return self.kind.is_answer
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something is the matter of which nobody knows what did it."""
+        return not (self.is_weak or self.is_understood)
+
     def settle(self) -> None:
         """Leave what is said of it as it is."""
         self.settled = True
@@ -253,8 +258,8 @@ class Incident:
 
         As long as it claims what happens: minutes without their events would teach that hardly anything does.
         """
-        if self.rise is not None:
-            return False  # what happens in other modules is as usual
+        if self.is_weak or self.rise is not None:
+            return False  # what happens, or happens in other modules, is as usual
         until = self.last_raised_minute + LAG_MINUTES
         if self.update is not None:
             until = max(until, self.suspected_minute + KEPT_MINUTES)
