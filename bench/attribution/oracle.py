@@ -1,12 +1,13 @@
 """The oracle: a detector that knows which update is guilty, which hosts it hits and how often hosts crash otherwise.
 
-A sequential test on the crashes of the hosts that the fault can hit, held against their time since the install. It
-alarms at what a name takes of the detector, whose incidents open at less; a second one, at what opens these, is as
-quick: nothing that has to find the update and the slice can be sooner than that for long.
+A sequential test on the crashes of the hosts that the fault can hit, held against their time since the install, of
+what had been told by then. It alarms at what a name takes of the detector, whose incidents open at less; a second one,
+at what opens these, is as quick: nothing that has to find the update and the slice can be sooner than that for long.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known
             row for row in impact_of(engine, update_id, condition).hosts.to_pylist() if row["state"] != State.PENDING
         ]
         reports = engine.rows("crashes_known_since", since=datetime(1970, 1, 1, tzinfo=released.tzinfo))
+        told = {row["host_id"]: row["known_at"] for row in engine.rows("installs_known", update_id=update_id)}
     installed = {row["host_id"]: row["installed_at"] for row in exposed if row["installed_at"] is not None}
     before = [row for row in reports if row["known_at"] <= released]
     quiet_days = (released - min((row["known_at"] for row in reports), default=released)) / _DAY
@@ -67,23 +69,33 @@ def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known
             first_of[host] = row
     struck = sorted(first_of.values(), key=lambda row: row["known_at"])
     times = tuple(row["known_at"] for row in struck)
-    alarm, opening = _passed(struck, installed, rate)
+    alarm, opening = _passed(struck, installed, told, rate)
     return Known(times[0] if times else None, alarm, opening, times)
 
 
 def _passed(
-    struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float
+    struck: Sequence[dict[str, Any]], installed: dict[str, datetime], told: dict[str, datetime], rate: float
 ) -> tuple[datetime | None, datetime | None]:
-    """When the test was first what a name takes, and what opens an incident."""
+    """When the test was first what a name takes, and what opens an incident, by what had been told by then.
+
+    Args:
+        struck: the first crash of each host since its install. installed: when each host got the update.
+        told: when that was known; of a host that is not in it, which got it by an assumption, from then on.
+        rate: crashes a host-day.
+    """
     opening = None
-    starts = np.sort(np.array([time.timestamp() for time in installed.values()]))
-    for number in range(1, len(struck) + 1):
-        now = struck[number - 1]["known_at"]
+    known_at = {host: max(since, told.get(host, since)) for host, since in installed.items()}
+    starts = np.array([installed[host].timestamp() for host in known_at])
+    starts_known = np.array([known.timestamp() for known in known_at.values()])
+    crashes = sorted(
+        (max(row["known_at"], known_at[row["host_id"]]), row["known_at"] - installed[row["host_id"]]) for row in struck
+    )
+    for number, (now, _) in enumerate(crashes, 1):
         seen, mean = np.zeros(len(_WINDOWS)), np.zeros(len(_WINDOWS))
         for which, window in enumerate(_WINDOWS):
-            ages = np.clip(now.timestamp() - starts, 0.0, window.total_seconds())
+            ages = np.clip(now.timestamp() - starts[starts_known <= now.timestamp()], 0.0, window.total_seconds())
             mean[which] = rate * ages.sum() / _DAY.total_seconds()
-            seen[which] = sum(row["known_at"] - installed[row["host_id"]] <= window for row in struck[:number])
+            seen[which] = sum(age <= window for _, age in crashes[:number])
         test = float(log_mean_exp(log_poisson_ratio(seen, mean, TEST_RATIOS), axis=(0, 1)))
         tick = tick_time(-int(-now.timestamp() // 60))
         if opening is None and test >= LOG_ALARM:

@@ -37,3 +37,11 @@ def test_a_crash_of_before_the_install_says_nothing(empty_lake, installed, crash
         assert known.alarm is not None
         assert known.opening is not None
         assert known.opening <= known.alarm
+
+
+def test_what_is_told_late_is_not_known_before(empty_lake):
+    world = fleet(RELEASED)
+    world["install"] = [{**row, "received_at": at(UNTIL)} for row in world["install"]]
+    with lake_of(world, empty_lake) as lake:
+        known = ask(lake, "u", {"os_type": "windows"}, at(RELEASED))
+    assert known.opening == known.alarm == at(UNTIL)
