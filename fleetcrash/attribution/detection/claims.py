@@ -35,11 +35,13 @@ class Claims:
 
     Attributes:
         taken: (events,) those of any incident, and those that are nobody's because they are no news.
+        explained: (events,) the same without those of incidents that nobody understands.
     """
 
     def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
         self.taken = inquiry.too_early.copy()
+        self.explained = self.taken
         self._meeting: dict[str, Mask] = {}
 
     def extend(self) -> None:
@@ -166,13 +168,15 @@ class Claims:
         faded is free: of a slow fault a few crashes may open an incident, and more come once that is over.
         """
         self.taken = self._inquiry.no_news(tick)
-        of_waves = self.taken.copy()
+        self.explained, of_waves = self.taken.copy(), self.taken.copy()
         for incident in sorted(incidents, key=lambda one: (one.has_faded, not one.is_understood)):
             taken = self.taken if incident.update is None else of_waves
             incident.set_claim(self._of(incident, tick) & ~taken & ~self._of_earlier_rises(incident, incidents, tick))
             claim = incident.claim(len(self.taken))
             if not incident.has_faded:
                 self.taken |= claim
+            if incident.is_understood:
+                self.explained |= claim
             if incident.kind is Kind.NO_UPDATE:
                 of_waves |= claim
 

@@ -10,6 +10,7 @@ import numpy as np
 from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.conditions.finding import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions.grammar import Condition
+from fleetcrash.attribution.detection.claims import Claims
 from fleetcrash.attribution.detection.late_strikes import in_late_versions
 from fleetcrash.attribution.detection.places import places_struck
 from fleetcrash.attribution.detection.system_rates import as_usual_beside
@@ -185,7 +186,7 @@ def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) ->
     A fault that strikes a few hosts an hour is not seen in all crashes of a system, and no hour without one ends it.
 
     Args:
-        free: (events,) those that no other incident accounts for.
+        free: (events,) those that no other incident explains.
     """
     if incident.update is None or incident.by_departures or incident.rise is not None:
         return True
@@ -228,18 +229,16 @@ def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     return poisson_interval(seen)[0] > a_day * max(minutes / DAY, 1.0)
 
 
-def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
+def maybe_close(inquiry: Inquiry, incident: Incident, claims: Claims, tick: int) -> None:
     """Close what ended, unless its fault goes on.
 
     In hosts that it struck: clearly more of them crashed again in the last hour than twice what is usual. Only the
-    first crash of a host is an event: what goes on in the hosts of a loop raises no rate. Or in others with its update.
-
-    Args:
-        claimed: (events,) those of any incident.
+    first crash of a host is an event: what goes on in the hosts of a loop raises no rate. Or in others with its update,
+    though an incident that nobody understands may be of that.
     """
     events, again = inquiry.news.events, inquiry.news.again
     if incident.ended_tick == tick:
-        incident.crash_again = _usually_again(inquiry, ~claimed, incident.since, tick)
+        incident.crash_again = _usually_again(inquiry, ~claims.taken, incident.since, tick)
     mine = incident.claim(len(events)) & (events.outcome != DARK)
     lately = slice(*np.searchsorted(again.tick, [tick - LAG_MINUTES, tick], side="right"))
     followed = again.event[lately][again.minute[lately] > tick - LAG_MINUTES]
@@ -248,7 +247,7 @@ def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) 
     goes_on = clearly_more(seen, mean) and seen >= _LEAST_AGAIN * hosts
     if goes_on or _is_any_dark(inquiry, incident, tick):
         return
-    if _has_stopped(inquiry, incident, ~claimed | incident.claim(len(events)), tick):
+    if _has_stopped(inquiry, incident, ~claims.explained | incident.claim(len(events)), tick):
         incident.closed_tick = tick
 
 

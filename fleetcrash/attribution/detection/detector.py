@@ -21,6 +21,7 @@ from fleetcrash.attribution.detection.claims import ROLLOUT_MINUTES, Claims
 from fleetcrash.attribution.detection.course import condition_of, is_still_weak, maybe_close, maybe_end, watch
 from fleetcrash.attribution.detection.module_rises import ModuleRises
 from fleetcrash.attribution.detection.second_faults import SecondFaults
+from fleetcrash.attribution.detection.sequels import first_of, may_be_merged, resume
 from fleetcrash.attribution.expected.baseline import LAG_MINUTES
 from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts.news import News
@@ -31,7 +32,7 @@ from fleetcrash.attribution.hypotheses.modules import ModuleRise
 from fleetcrash.attribution.hypotheses.suspects import LOG_ALARM
 from fleetcrash.attribution.incidents.case import Case, Found
 from fleetcrash.attribution.incidents.incident import Incident
-from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES, Judgement, Kind, Lack
+from fleetcrash.attribution.weighing.judgement import Judgement, Kind, Lack
 from fleetcrash.counts import MOSTLY
 from fleetcrash.times import DAY
 
@@ -110,7 +111,7 @@ class Detector:
         self._merge(tick)
         for incident in self.incidents:
             if incident.ended_tick is not None and incident.closed_tick is None:
-                maybe_close(self._inquiry, incident, self._claims.taken, tick)
+                maybe_close(self._inquiry, incident, self._claims, tick)
         if fresh or self._watched < 0:
             self._claims.stake(self.incidents, tick)  # by what was just judged
             if (self._inquiry.is_new(self._watched, tick) & ~self._claims.taken).any():
@@ -175,7 +176,8 @@ class Detector:
         """Open an incident when the events of the last week that no incident claims pass a test.
 
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
-        Nor are those that may be back in a minute. After a weak one nothing less than an alarm opens another for a day.
+        Nor are those that may be back in a minute. After a weak one nothing less than an alarm opens another for a day;
+        nor does it for what an incident names that is not over: a little more of that is no news.
         """
         events = self.news.events
         free = ~self._claims.taken & (events.minute > tick - ROLLOUT_MINUTES)
@@ -184,11 +186,13 @@ class Detector:
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         is_weak = not trial.passed().any() and not self._inquiry.is_a_rise(tick, free)
         was_weak = any(one.is_weak and tick - one.ended(tick) < DAY for one in self.incidents)
-        if not is_weak or (trial.passed(LOG_ALARM).any() and not was_weak):
+        named = _named(one for one in self.incidents if one.closed_tick is None)
+        is_news = not (was_weak or named.issuperset(trial.updates[trial.passed(LOG_ALARM)].tolist()))
+        if not is_weak or is_news:
             self._open_or_resume(tick, is_weak=is_weak)
 
     def _open_or_resume(self, tick: int, rise: ModuleRise | None = None, *, is_weak: bool = False) -> None:
-        """Open an incident; or, where it is most likely of the update that one names which goes on, go on with that.
+        """Open an incident; or, where it is more of an earlier one, go on with that.
 
         Args:
             is_weak: see ``Incident``.
@@ -196,37 +200,19 @@ class Detector:
         incident = self._opened(tick, is_weak=is_weak)
         incident.rise = rise
         self._begin(incident, tick)
-        first = self._same_before(incident, incident.likeliest, tick)
+        first = first_of(incident, self.incidents, tick)
         if first is not None:
             self.incidents.remove(incident)
-            self._resume(first, incident, tick)
+            resume(self._inquiry, first, incident, tick)
             self._begin(first, tick)
 
-    def _same_before(self, incident: Incident, update: int | None, tick: int) -> Incident | None:
-        """An earlier incident that takes in a later one, and has named its update for long enough not to be taken back.
-
-        Args:
-            update: that is behind the later one.
-        """
-        if update is None:
-            return None
-        before = self.incidents[: self.incidents.index(incident)]
-        named = (one for one in before if one.said.has_named(update, tick, JUDGING_MINUTES))
-        return next((one for one in named if one.takes_in(incident)), None)
-
-    def _resume(self, first: Incident, incident: Incident, tick: int) -> None:
-        """Let an earlier incident go on with what another one is of."""
-        first.resume(tick, elsewhere=not self._inquiry.covers(first.spot, incident.spot))
-        if first.rise is not None and incident.rise is not None:
-            first.rise = first.rise.beside(incident.rise)
-
     def _merge(self, tick: int) -> None:
-        """Close what has named the same update as an earlier incident for an hour, and go on with that."""
+        """Close what turned out to be more of an earlier incident, and go on with that."""
         for incident in self.open_incidents:
-            first = self._same_before(incident, incident.update, tick)
-            if first is not None and incident.said.has_named(incident.update, tick, LAG_MINUTES):
+            first = first_of(incident, self.incidents, tick) if may_be_merged(incident, tick) else None
+            if first is not None:
                 incident.close(tick)
-                self._resume(first, incident, tick)
+                resume(self._inquiry, first, incident, tick)
 
     def _watch_modules(self, tick: int) -> None:
         """Open an incident when far more crashes than usual in one module follow an update.

@@ -101,7 +101,7 @@ def behind(case: Case, odds: Odds, judgement: Judgement, struck: StruckHosts) ->
         return ()
     if named is not None and odds.begun_with is not None:
         return named, odds.begun_with
-    if judgement.kind is Kind.NO_UPDATE and (again := _again(struck.inquiry, case, struck.events)):
+    if judgement.kind is Kind.NO_UPDATE and (again := _again(case, odds.waves.beginning(odds.foremost).spot, struck)):
         return again
     if named is not None and not (odds.is_latent or struck.are_at_boots):
         return ()
@@ -225,28 +225,31 @@ def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
     return {one: most for one, most in said.items() if news.told_by(one) is None}
 
 
-def _again(inquiry: Inquiry, case: Case, struck: Ints) -> tuple[int, ...]:
+def _again(case: Case, spot: int, struck: StruckHosts) -> tuple[int, ...]:
     """Updates that other incidents name, and that may go on: most of the struck have had one for days.
 
     Once everybody has had an update for a day nothing tells that it did it, but that hosts crash where it crashed them:
-    in the module in which most of its crashes were that tell theirs.
+    in the module in which most of its crashes were that tell theirs. Where no crash tells its module, nothing tells it
+    from a rise of a whole system.
 
     Args:
-        struck: the events, by their numbers.
+        spot: where the wave is.
     """
-    modules = inquiry.modules
-    found = []
+    modules, events_ever_with = struck.inquiry.modules, struck.inquiry.events_ever_with
+    of_struck = modules.of_event[struck.events]
+    of_struck = of_struck[of_struck >= 0]
+    found = set()
     for fault in case.known_faults:
         counts = modules.count(fault.events)
-        of_struck = modules.of_event[struck]
-        told, told_of_struck = int(counts.sum()), of_struck[of_struck >= 0]
-        if told < _LEAST_TOLD or not len(told_of_struck) or counts.max() <= MOSTLY * told:
-            continue
-        if (told_of_struck == int(np.argmax(counts))).mean() <= MOSTLY:
-            continue
-        if inquiry.events_ever_with(fault.guilty, case.tick)[struck].mean() >= EXPLAINED_SHARE:
-            found.append(fault.guilty)
-    return tuple(sorted(set(found)))
+        told = int(counts.sum())
+        if told == len(of_struck) == 0:
+            may_be = struck.inquiry.spots.is_whole(spot)
+        else:
+            is_of_one = told >= _LEAST_TOLD and counts.max() > MOSTLY * told
+            may_be = is_of_one and len(of_struck) > 0 and (of_struck == int(np.argmax(counts))).mean() > MOSTLY
+        if may_be and events_ever_with(fault.guilty, case.tick)[struck.events].mean() >= EXPLAINED_SHARE:
+            found.add(fault.guilty)
+    return tuple(sorted(found))
 
 
 def to_ask(struck: Ints) -> Ints:

@@ -143,6 +143,14 @@ class Incident:
         return int(self.trial.updates[likely[0]]) if len(likely) else None
 
     @property
+    def suspect(self) -> int | None:
+        """The same; or of what nobody understands the only update that may be behind it."""
+        if self.likeliest is not None or self.is_understood or self.judgement is None or self.trial is None:
+            return self.likeliest
+        tied = {*self.judgement.candidates(self.trial.updates).tolist(), *self.judgement.unweighed}
+        return tied.pop() if len(tied) == 1 else None
+
+    @property
     def condition(self) -> Condition | None:
         """The condition that is given."""
         return self.said.condition
