@@ -109,6 +109,13 @@ def test_what_hosts_with_it_did_more_than_a_day_ago_counts_as_well(empty_lake, s
     assert named.alarm_tick > DAY + int(at(0).timestamp()) // 60
 
 
+@pytest.mark.parametrize(("with_it", "seed"), [(0.2, 13), (0.3, 14), (0.3, 21)])
+def test_it_is_one_incident_though_no_hour_is_raised_and_all_have_it_in_the_end(empty_lake, with_it, seed):
+    """Once all have it for a day, what goes on is hardly told from a rise of all, and not at all without modules."""
+    (named,) = said(rollout("agent", since=-2 * DAY, within=2 * DAY, with_it=with_it, seed=seed), empty_lake, 2 * DAY)
+    assert named.kind is Kind.UPDATE
+
+
 @pytest.mark.parametrize("seed", [7, 8])
 def test_a_rise_of_the_whole_fleet_does_not_acquit_it_while_hosts_without_it_are_spared(empty_lake, seed):
     found = said(with_more_of_all(3, with_it=3, seed=seed), empty_lake, step=5)
