@@ -46,7 +46,10 @@ class Claims:
 
     def extend(self) -> None:
         """Go on with the inquiry's later news."""
-        self.taken = grown(self.taken, 0, len(self._inquiry.news.events)) | self._inquiry.too_early
+        events = len(self._inquiry.news.events)
+        self.taken, self.explained = (
+            grown(one, 0, events) | self._inquiry.too_early for one in (self.taken, self.explained)
+        )
         self._meeting.clear()
 
     def cells_of(self, incident: Incident) -> Mask:

@@ -106,9 +106,9 @@ class Detector:
         is_due, self._looked = tick // _IDLE_MINUTES > self._looked // _IDLE_MINUTES, tick
         if fresh and self.incidents:
             self._look_beside(tick)
+        self._merge(tick)
         for incident in self.open_incidents:
             self._go_on(incident, tick, fresh=fresh, is_due=is_due)
-        self._merge(tick)
         for incident in self.incidents:
             if incident.ended_tick is not None and incident.closed_tick is None:
                 maybe_close(self._inquiry, incident, self._claims, tick)

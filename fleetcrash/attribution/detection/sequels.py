@@ -9,8 +9,6 @@ from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.incidents.incident import Incident
 from fleetcrash.attribution.weighing.judgement import JUDGING_MINUTES
 
-_TIED_MINUTES = 2 * JUDGING_MINUTES  # and has not been told from the update that was named
-
 
 def first_of(incident: Incident, incidents: Sequence[Incident], tick: int) -> Incident | None:
     """The earlier incident that one is more of, as far as is known.
@@ -30,11 +28,11 @@ def first_of(incident: Incident, incidents: Sequence[Incident], tick: int) -> In
 def may_be_merged(incident: Incident, tick: int) -> bool:
     """Whether what is behind an open incident is known well enough to go on with another one in its place.
 
-    It has named that for an hour, or nobody has understood it for half of one.
+    It has named that for an hour, or nobody has understood it for as long; of a rise in a module more comes to be known.
     """
     if incident.update is not None:
         return incident.said.has_named(incident.update, tick, LAG_MINUTES)
-    return not incident.is_understood and tick - incident.alarm_tick >= _TIED_MINUTES
+    return not incident.is_understood and incident.rise is None and tick - incident.alarm_tick >= LAG_MINUTES
 
 
 def resume(inquiry: Inquiry, first: Incident, incident: Incident, tick: int) -> None:
