@@ -28,7 +28,7 @@ def first_of(incident: Incident, incidents: Sequence[Incident], tick: int) -> In
 def may_be_merged(incident: Incident, tick: int) -> bool:
     """Whether what is behind an open incident is known well enough to go on with another one in its place.
 
-    It has named that for an hour, or nobody has understood it for as long; of a rise in a module more comes to be known.
+    It has named that for an hour, or nobody has understood it for as long: of a rise in a module more will be known.
     """
     if incident.update is not None:
         return incident.said.has_named(incident.update, tick, LAG_MINUTES)
