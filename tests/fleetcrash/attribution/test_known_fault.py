@@ -17,6 +17,7 @@ from fleetcrash.attribution.incidents.incident import Incident
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
+    from fleetcrash.attribution.hearing.older import StruckHosts
     from fleetcrash.attribution.hypotheses.inquiry import Inquiry
     from fleetcrash.attribution.incidents.case import Case
 
@@ -350,5 +351,15 @@ def test_what_crashes_hosts_where_a_known_fault_did_may_be_more_of_it(known, str
     )
     inquiry = SimpleNamespace(modules=modules, events_ever_with=lambda *_: events < first + had)
     case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, frozenset(), events < first),))
-    found = older._again(cast("Inquiry", inquiry), cast("Case", case), events[first:])
-    assert found == ((7,) if again else ())
+    struck_hosts = cast("StruckHosts", SimpleNamespace(inquiry=inquiry, events=events[first:]))
+    assert older._again(cast("Case", case), 0, struck_hosts) == ((7,) if again else ())
+
+
+@pytest.mark.parametrize(("is_whole", "had", "again"), [(True, 5, True), (True, 3, False), (False, 5, False)])
+def test_where_no_crash_tells_its_module_a_rise_of_a_whole_system_may_be_more_of_a_known_fault(is_whole, had, again):
+    events, spots = np.arange(11), SimpleNamespace(is_whole=lambda _: is_whole)
+    modules = SimpleNamespace(of_event=np.full(11, UNTOLD), count=lambda _: np.zeros(0, np.int64))
+    inquiry = SimpleNamespace(modules=modules, spots=spots, events_ever_with=lambda *_: events < 6 + had)
+    case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, frozenset(), events < 6),))
+    struck_hosts = cast("StruckHosts", SimpleNamespace(inquiry=inquiry, events=events[6:]))
+    assert older._again(cast("Case", case), 0, struck_hosts) == ((7,) if again else ())
