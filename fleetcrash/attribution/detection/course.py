@@ -16,6 +16,7 @@ from fleetcrash.attribution.detection.places import places_struck
 from fleetcrash.attribution.detection.system_rates import as_usual_beside
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.facts.exposure import AGES
+from fleetcrash.attribution.facts.news import system_number
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.incidents.case import Found
@@ -105,13 +106,26 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
     if judgement.kind is Kind.UPDATE and judgement.update is not None:
         row = trial.row_of(judgement.update)
         incident.spot = inquiry.spots.whole_system(trial.likeliest_slice(row), tick)
-        if incident.spot == 0 or incident.by_departures or incident.is_everywhere:
+        is_wider = incident.is_everywhere or _is_of_systems(inquiry, judgement.update, incident.condition)
+        if incident.spot == 0 or incident.by_departures or is_wider:
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
     elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
         row = judgement.wave[0]
         incident.wave_spot = int(waves.spot[row])
         incident.spot = inquiry.spots.whole_system(incident.wave_spot, tick)
         incident.onset_minute = min(int(waves.onset[row]), incident.onset_minute)
+
+
+def _is_of_systems(inquiry: Inquiry, update: int, condition: Condition | None) -> bool:
+    """Whether a condition is given, and hosts of more than one operating system that meet it got an update.
+
+    A slice of an agent's version is of one system, so that what says most for the update may be but one of them.
+    """
+    if condition is None:
+        return False
+    news, with_it = inquiry.news, inquiry.expected.time.by_update[update].cells
+    meeting = np.intersect1d(with_it, np.flatnonzero(cells_that_may_meet(news.cells, condition)))
+    return len(set(news.systems[meeting].tolist()) - {system_number(None)}) > 1
 
 
 def maybe_end(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
