@@ -64,7 +64,7 @@ class Claims:
         told = {key: text for key, text in (incident.condition or {}).items() if key in CELL_ATTRIBUTES}
         if told or incident.update is None:
             return told
-        systems = [name for name in self._systems_with(incident.update) if name is not None]
+        systems = [name for name in self._systems_with(incident.update, {}) if name is not None]
         return {"os_type": systems[0]} if len(systems) == 1 else {}
 
     def left_out(self, incident: Incident) -> Mask:
@@ -72,6 +72,15 @@ class Claims:
         if incident.condition is None:
             return np.zeros(len(self._inquiry.news.cells), bool)
         return self.cells_of(incident) & ~self.that_may_meet(self.core(incident))
+
+    def is_of_systems(self, incident: Incident) -> bool:
+        """Whether a condition is given, and hosts of more than one operating system that meet it got the named update.
+
+        A slice of an agent's version is of one system, so that what says most for the update may be but one of them.
+        """
+        if incident.update is None or incident.condition is None:
+            return False
+        return len(self._systems_with(incident.update, incident.condition) - {None}) > 1
 
     def that_may_meet(self, condition: Condition) -> Mask:
         """``cells_that_may_meet``, kept until there are other cells; not to be changed."""
@@ -223,18 +232,19 @@ class Claims:
                 theirs |= self._inquiry.modules.crashes_of(rise) & ~with_it
         return theirs
 
-    def _systems_with(self, update: int) -> set[str | None]:
-        """The operating systems of hosts that got an update; None: of some it is not known."""
+    def _systems_with(self, update: int, condition: Condition) -> set[str | None]:
+        """The operating systems of hosts that meet a condition and got an update; None: of some it is not known."""
         with_it = self._inquiry.expected.time.by_update[update].cells
+        met = with_it[self.that_may_meet(condition)[with_it]]
         named = (*OS_TYPES, None)
-        return {named[number] for number in np.unique(self._inquiry.news.systems[with_it]).tolist()}
+        return {named[number] for number in np.unique(self._inquiry.news.systems[met]).tolist()}
 
     def _may_have(self, update: int) -> Mask:
         """(cells,) those of a system of which a host got an update, or may have; not to be changed.
 
         Where some hosts are known to have one, those that the inventory lacks will be of theirs.
         """
-        systems = self._systems_with(update)
+        systems = self._systems_with(update, {})
         known = systems - {None} or set(OS_TYPES)
         key = repr(sorted(map(str, known)))
         if key not in self._meeting:

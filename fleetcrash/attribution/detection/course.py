@@ -16,7 +16,6 @@ from fleetcrash.attribution.detection.places import places_struck
 from fleetcrash.attribution.detection.system_rates import as_usual_beside
 from fleetcrash.attribution.expected.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.facts.exposure import AGES
-from fleetcrash.attribution.facts.news import system_number
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.incidents.case import Found
@@ -91,7 +90,7 @@ def is_still_weak(inquiry: Inquiry, incident: Incident, tick: int, mine: Mask, f
     return not trial.passed().any() and not inquiry.is_a_rise(tick, mine)
 
 
-def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None:
+def watch(inquiry: Inquiry, incident: Incident, claims: Claims, tick: int, found: Found) -> None:
     """Note where to watch the incident, and since when, after a judgement."""
     judgement, trial, waves = found
     incident.claims_all = not incident.is_understood
@@ -106,7 +105,7 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
     if judgement.kind is Kind.UPDATE and judgement.update is not None:
         row = trial.row_of(judgement.update)
         incident.spot = inquiry.spots.whole_system(trial.likeliest_slice(row), tick)
-        is_wider = incident.is_everywhere or _is_of_systems(inquiry, judgement.update, incident.condition)
+        is_wider = incident.is_everywhere or claims.is_of_systems(incident)
         if incident.spot == 0 or incident.by_departures or is_wider:
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
     elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
@@ -114,18 +113,6 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
         incident.wave_spot = int(waves.spot[row])
         incident.spot = inquiry.spots.whole_system(incident.wave_spot, tick)
         incident.onset_minute = min(int(waves.onset[row]), incident.onset_minute)
-
-
-def _is_of_systems(inquiry: Inquiry, update: int, condition: Condition | None) -> bool:
-    """Whether a condition is given, and hosts of more than one operating system that meet it got an update.
-
-    A slice of an agent's version is of one system, so that what says most for the update may be but one of them.
-    """
-    if condition is None:
-        return False
-    news, with_it = inquiry.news, inquiry.expected.time.by_update[update].cells
-    meeting = np.intersect1d(with_it, np.flatnonzero(cells_that_may_meet(news.cells, condition)))
-    return len(set(news.systems[meeting].tolist()) - {system_number(None)}) > 1
 
 
 def maybe_end(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:

@@ -335,7 +335,7 @@ class Detector:
             told |= self._second_faults.shared(incident, self.incidents, judgement.update, tick)
         condition = condition_of(self._inquiry, incident, judgement, tick, told)
         incident.record(tick, judgement, trial, waves_found, condition)
-        watch(self._inquiry, incident, tick, (judgement, trial, waves_found))
+        watch(self._inquiry, incident, self._claims, tick, (judgement, trial, waves_found))
 
     def _was_left_open(self, judgement: Judgement, tick: int) -> bool:
         """Whether an incident of this day ended with its update tied, and hosts do not tell it from a rise now either.

@@ -18,10 +18,11 @@ def first_of(incident: Incident, incidents: Sequence[Incident], tick: int) -> In
     Args:
         incidents: all, in the order of their alarms.
     """
-    if incident.suspect is None:
+    suspect = incident.suspect
+    if suspect is None:
         return None
     before = incidents[: incidents.index(incident)]
-    named = (one for one in before if one.said.has_named(incident.suspect, tick, JUDGING_MINUTES))
+    named = (one for one in before if one.said.has_named(suspect, tick, JUDGING_MINUTES))
     return next((one for one in named if one.takes_in(incident)), None)
 
 

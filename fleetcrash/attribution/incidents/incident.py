@@ -135,18 +135,16 @@ class Incident:
         return self.said.update
 
     @property
-    def likeliest(self) -> int | None:
-        """The update that is named, or that is as likely as one has to be for a name."""
+    def suspect(self) -> int | None:
+        """The update that is named, or that is as likely as one has to be for a name.
+
+        Or of what nobody understands the only one that may be behind it.
+        """
         if self.update is not None or self.judgement is None or self.trial is None:
             return self.update
         likely = np.flatnonzero(self.judgement.probabilities >= NAMING_PROBABILITY)
-        return int(self.trial.updates[likely[0]]) if len(likely) else None
-
-    @property
-    def suspect(self) -> int | None:
-        """The same; or of what nobody understands the only update that may be behind it."""
-        if self.likeliest is not None or self.is_understood or self.judgement is None or self.trial is None:
-            return self.likeliest
+        if len(likely) or self.is_understood:
+            return int(self.trial.updates[likely[0]]) if len(likely) else None
         tied = {*self.judgement.candidates(self.trial.updates).tolist(), *self.judgement.unweighed}
         return tied.pop() if len(tied) == 1 else None
 
