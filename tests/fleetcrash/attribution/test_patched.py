@@ -119,6 +119,38 @@ def test_a_patch_from_which_many_servers_do_not_come_back_is_named_two_hours_lat
     assert named_after is None or named_after < min(named) < named_after + 60
 
 
+def test_so_is_one_from_which_many_of_one_model_do_not(lake):
+    """A fifth of the servers are of it. Of all that get the patch it is one in twenty."""
+    hosts = [f"h{number}" for number in range(400)]
+    append_rows(
+        lake,
+        "host",
+        [
+            {"host_id": host, "os_type": "linux", "always_on": True, "model": f"m{number % 5}"}
+            for number, host in enumerate(hosts)
+        ],
+    )
+    append_rows(lake, "update", [{"update_id": "patch", "kind": "os_patch", "released_at": at(0)}])
+    got_at = {host: 1.2 * number for number, host in enumerate(hosts[:200])}
+    sessions = [{"host_id": host, "online_from": at(-900)} for host in hosts[200:]]
+    for number, (host, minute) in enumerate(got_at.items()):
+        sessions.append({"host_id": host, "online_from": at(-900), "online_until": at(minute + 1.0)})
+        if number % 20:
+            sessions.append({"host_id": host, "online_from": at(minute + 10.0)})
+    append_rows(lake, "session", sessions)
+    append_rows(
+        lake,
+        "install",
+        [{"host_id": host, "update_id": "patch", "applied_at": at(minute)} for host, minute in got_at.items()],
+    )
+    with Engine(lake, as_of=at(700)) as engine:
+        detector = run(engine, step_minutes=1)
+    assert [update for update, _ in detector.named] == ["patch"]
+    (named,) = detector.incidents
+    assert named.said.named_tick is not None
+    assert 120 < named.said.named_tick - int(at(0).timestamp()) // 60 < 300
+
+
 TOLD = GONE + 60
 # What the catalogue tells of late, how long before a server goes offline it got that, when that is told, when the
 # server is back, and when its silence is news.

@@ -5,7 +5,7 @@
 -- server that had been up for half an hour and is back within a quarter of one was restarted by somebody, maybe with all others
 -- of its region in one night.
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
--- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
+-- patch, or of one model that did, was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
 -- Some agents tell of a patch only at the boot that it made. Once three servers of an OS told of one within a quarter of an
 -- hour after they came back, and most that tell of it did, a server of that OS that fell silent since its release, and had not
@@ -147,7 +147,7 @@ no_news AS (
 ),
 restarted AS (
   SELECT
-    restarting.update_id, restarting.host_id, restarting.known_until, followed.online_until,
+    restarting.update_id, restarting.host_id, restarting.known_until, known_spans.model, followed.online_until,
     greatest(
       followed.gone_known, restarting.known_at, coalesce(followed.online_until, restarting.placed_at) + INTERVAL 2 HOUR
     ) AS due_at,
@@ -166,22 +166,32 @@ restarted AS (
   WHERE restarting.kind = 'os_patch'
 ),
 counted AS (
-  SELECT update_id, due_at, count(*) OVER by_then AS servers, count(*) FILTER (is_lost) OVER by_then AS lost
+  SELECT
+    update_id, model, due_at,
+    count(*) OVER by_then AS servers, count(*) FILTER (is_lost) OVER by_then AS lost,
+    count(*) OVER of_model AS alike, count(*) FILTER (is_lost) OVER of_model AS alike_lost
   FROM restarted
   WHERE coalesce(due_at < known_until, true)
-  WINDOW by_then AS (PARTITION BY update_id ORDER BY due_at)
+  WINDOW
+    by_then AS (PARTITION BY update_id ORDER BY due_at),
+    of_model AS (PARTITION BY update_id, model ORDER BY due_at)
 ),
 harmful AS (
-  SELECT update_id, min(due_at) AS known_at
-  FROM counted
+  SELECT update_id, model, min(due_at) AS known_at
+  FROM (
+    SELECT update_id, NULL AS model, due_at, servers, lost FROM counted
+    UNION ALL
+    SELECT update_id, model, due_at, alike, alike_lost FROM counted WHERE model IS NOT NULL
+  )
   WHERE lost >= 5 AND lost > 0.1 * servers + 3 * sqrt(0.1 * 0.9 * servers)  -- three standard deviations
-  GROUP BY update_id
+  GROUP BY update_id, model
 ),
 lasting AS (
   SELECT
     restarted.host_id, restarted.online_until,
     min(greatest(restarted.due_at, harmful.known_at)) AS news_at
-  FROM restarted JOIN harmful USING (update_id)
+  FROM restarted JOIN harmful
+    ON harmful.update_id = restarted.update_id AND coalesce(harmful.model = restarted.model, harmful.model IS NULL)
   WHERE is_lost AND coalesce(greatest(restarted.due_at, harmful.known_at) < restarted.known_until, true)
   GROUP BY restarted.host_id, restarted.online_until
 ),
