@@ -65,6 +65,28 @@ def log_poisson_ratio(events: ArrayLike, expected: ArrayLike, ratios: Floats = R
     return answer
 
 
+def log_raised_since(events: Floats, expected: Floats, before: Floats, expected_before: Floats) -> Floats:
+    """Log likelihood ratio of a rate raised by each of TEST_RATIOS over what it was before, which the counts then tell.
+
+    Args:
+        events, expected: (...) as in log_poisson_ratio.
+        before, expected_before: the same of a past in which nothing was raised; broadcast against the others.
+    Returns:
+        (ratios, ...) values of ``events * log(r) - (before + 1 + events) * log(1 + (r - 1) p)``, p being the share of
+        all that was expected; where nothing was seen a little less, which takes no logarithm.
+    Source: Poisson process, its rate integrated out under a flat prior: of two samples the second has more than its
+    share. Of a long past it is log_poisson_ratio at the rate that was seen then.
+    """
+    count, mean = _grounded(events, expected)
+    past, over = np.broadcast_to(before + 1.0, mean.shape), np.broadcast_to(expected_before, mean.shape)
+    share = mean / (mean + over)
+    answer: Floats = np.multiply.outer(1.0 - TEST_RATIOS, share * past)
+    seen = count > 0
+    of_one = np.log1p(np.multiply.outer(TEST_RATIOS - 1.0, share[seen]))
+    answer[:, seen] = np.multiply.outer(np.log(TEST_RATIOS), count[seen]) - (past[seen] + count[seen]) * of_one
+    return answer
+
+
 def _grounded(events: ArrayLike, expected: ArrayLike) -> tuple[Floats, Floats]:
     """Events that have host-time to be held against, and no less than a sliver expected.
 

@@ -125,7 +125,7 @@ def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
 
 def test_hosts_of_an_incident_by_its_id(empty_lake, run):
     with lake_of(dark_site.world(), empty_lake) as judged:
-        chosen = ("hosts", "inc-20260304t0330", "--lake", str(judged.root), "--state", "dark")
+        chosen = ("hosts", "inc-20260304t0350", "--lake", str(judged.root), "--state", "dark")
         status, out, _ = run(*chosen)
         found = json.loads(run(*chosen, "--json")[1])
         unknown, _, err = run("hosts", "inc-20260304t0331", "--lake", str(judged.root))
@@ -133,7 +133,7 @@ def test_hosts_of_an_incident_by_its_id(empty_lake, run):
     assert (status, unknown) == (Exit.DONE, Exit.BAD_USE)
     assert [row["host_id"] for row in rows] == [row["host_id"] for row in found["hosts"]] == ["h5", "h6"]
     assert {(row["crashes"], row["crashed_at"], row["site"]) for row in rows} == {("0", "", "lab")}
-    assert "1 are; the newest: inc-20260304t0330." in err
+    assert "1 are; the newest: inc-20260304t0350." in err
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def site(judged: Path, tmp_path: Path) -> Path:
 
 
 def test_the_hosts_on_the_page_are_those_of_its_figures(site: Path, incident_page):
-    page = incident_page(site, "inc-20260304t0330")
+    page = incident_page(site, "inc-20260304t0350")
     for said in (
         "Hosts crashed 3",
         "Went dark 40 servers, back or not",
@@ -49,29 +49,29 @@ def test_the_hosts_on_the_page_are_those_of_its_figures(site: Path, incident_pag
 
 
 def test_the_banner_has_the_command_that_lists_them(site: Path, overview):
-    assert f"Its hosts: fleetcrash hosts inc-20260304t0330 --csv --lake {site}" in overview(site).text
+    assert f"Its hosts: fleetcrash hosts inc-20260304t0350 --csv --lake {site}" in overview(site).text
 
 
 def test_those_that_are_still_dark(site: Path, incident_page):
-    page = incident_page(site, "inc-20260304t0330", hit="still dark")
+    page = incident_page(site, "inc-20260304t0350", hit="still dark")
     assert "2 hosts: 0 crashed, 2 went dark; 2 are dark now" in page.text
     assert set(page.table(TITLE)) == {"h5", "h6"}
 
 
 def test_filters_hold_for_them(site: Path, incident_page):
-    page = incident_page(site, "inc-20260304t0330", site="s1")
+    page = incident_page(site, "inc-20260304t0350", site="s1")
     assert "0 hosts: 0 crashed, 0 went dark; 0 are dark now; only site s1: the figures above are" in page.text
 
 
 def test_of_very_many_the_first_are_shown_and_the_page_says_so(site: Path, incident_page, monkeypatch):
     monkeypatch.setattr("dashboard.views.incident_hosts.MOST_ROWS", 10)
-    page = incident_page(site, "inc-20260304t0330")
+    page = incident_page(site, "inc-20260304t0350")
     assert "40 hosts: 3 crashed, 40 went dark, 3 of them both; 2 are dark now. The first 10 are shown" in page.text
     assert len(page.rows(TITLE)) == 10
 
 
 def test_where_the_monitor_has_not_listed_them_a_command_does(site: Path, incident_page):
     shutil.rmtree(site / "_cache")
-    text = incident_page(site, "inc-20260304t0330").text
+    text = incident_page(site, "inc-20260304t0350").text
     assert "The monitor has not listed them yet" in text
-    assert f"fleetcrash hosts inc-20260304t0330 --csv --lake {site}" in text
+    assert f"fleetcrash hosts inc-20260304t0350 --csv --lake {site}" in text

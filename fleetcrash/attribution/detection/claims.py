@@ -120,6 +120,7 @@ class Claims:
         mine &= ~self._of_something_else(incident, incidents, tick)
         if incident.rise is not None:
             mine &= self._inquiry.modules.crashes_of(incident.rise)
+        mine &= self._inquiry.absences.of_one_place == incident.by_outage
         return mine & self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
 
     def _of_something_else(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
@@ -143,7 +144,8 @@ class Claims:
 
     def blamed(self, incidents: Sequence[Incident], tick: int) -> frozenset[int]:
         """Groups, sites and customers, with less than half of the fleet's events, that rises of a day followed."""
-        told = {one.wave_spot for one in incidents if one.kind is Kind.NO_UPDATE and one.ended(tick) > tick - DAY}
+        followed = (one for one in incidents if one.kind is Kind.NO_UPDATE and not one.by_outage)
+        told = {one.wave_spot for one in followed if one.ended(tick) > tick - DAY}
         expected = self._inquiry.expected.total.sum(0)
         places = (spot for spot in told if spot >= len(self._inquiry.spots.slices))
         return frozenset(spot for spot in places if expected[spot] < _HALF * expected[0])
@@ -270,6 +272,7 @@ class Claims:
         claim &= there
         if incident.rise is not None:
             claim &= self._inquiry.modules.crashes_of(incident.rise)
+        claim &= self._inquiry.of_servers if incident.by_outage else ~self._inquiry.absences.of_one_place
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
         if incident.update is not None:
             claim &= self._may_have(incident.update)[events.cell]

@@ -115,6 +115,7 @@ class Detector:
         if fresh or self._watched < 0:
             self._claims.stake(self.incidents, tick)  # by what was just judged
             if (self._inquiry.is_new(self._watched, tick) & ~self._claims.taken).any():
+                self._watch_places(tick)
                 self._watch(tick)
             self._watch_modules(tick)
             self._watched = tick
@@ -147,9 +148,10 @@ class Detector:
 
     def _look_beside(self, tick: int) -> None:
         """Share out what is new, and open incidents where some of it seems to be another update's doing."""
-        self._ceding.cede_waves_of_others(self.open_incidents)
+        at_large = [one for one in self.open_incidents if not one.by_outage]
+        self._ceding.cede_waves_of_others(at_large)
         self._claims.stake(self.incidents, tick)
-        for incident in self.open_incidents:
+        for incident in at_large:
             if incident.rise is None:
                 self._look_outside(incident, tick)
             self._look_later(incident, tick)
@@ -181,7 +183,7 @@ class Detector:
         """
         events = self.news.events
         free = ~self._claims.taken & (events.minute > tick - ROLLOUT_MINUTES)
-        free &= ~self._inquiry.may_be_restarts(tick)
+        free &= ~(self._inquiry.absences.may_be_back(tick) | self._inquiry.absences.of_one_place)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         is_weak = not trial.passed().any() and not self._inquiry.is_a_rise(tick, free)
@@ -190,6 +192,14 @@ class Detector:
         is_news = not (was_weak or named.issuperset(trial.updates[trial.passed(LOG_ALARM)].tolist()))
         if not is_weak or is_news:
             self._open_or_resume(tick, is_weak=is_weak)
+
+    def _watch_places(self, tick: int) -> None:
+        """Open an incident when servers of one place that fell silent together do not come back."""
+        lost = self._inquiry.absences.lost(tick) & ~self._claims.taken
+        if lost.any() and self._inquiry.is_a_rise(tick, lost):
+            incident = self._opened(tick)
+            incident.by_outage = True
+            self._begin(incident, tick)
 
     def _open_or_resume(self, tick: int, rise: ModuleRise | None = None, *, is_weak: bool = False) -> None:
         """Open an incident; or, where it is more of an earlier one, go on with that.
@@ -244,7 +254,7 @@ class Detector:
         update = self._inquiry.departures.leading(tick)
         if update is None or any(one.update is not None and tick - one.calm_tick < DAY for one in self.incidents):
             return
-        incident = next(iter(self.open_incidents), None)
+        incident = next((one for one in self.open_incidents if not one.by_outage), None)
         told = incident is not None and (incident.by_departures or self._claims.is_of_crashes(incident))
         if told or at_one_place(self.news.ask.left_at(update), tick):
             return

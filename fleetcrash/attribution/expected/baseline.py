@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask
-from fleetcrash.attribution.facts.exposure import BOOTS
+from fleetcrash.attribution.facts.exposure import BOOTS, KINDS
 from fleetcrash.attribution.facts.hours import HOURS, hour_of
 from fleetcrash.attribution.facts.news import SYSTEMS
 from fleetcrash.counts import poisson_upper
@@ -47,6 +47,8 @@ _MOST_RATE = np.array([1.0, np.inf, 5.0]) / DAY  # first crashes of a host in 24
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.
 SAFETY = 1.5
 _SAFETY_AT_FIRST = 3.0
+_FAR = 2.0  # times the margin: of some ten events on the bound is as good
+_CERTAIN = 1e12  # events: so long a past leaves nothing open
 
 
 def learned_at(minute: Any, first_crash_minute: int) -> Any:
@@ -57,6 +59,27 @@ def learned_at(minute: Any, first_crash_minute: int) -> Any:
     """
     # np.clip takes long of one number, of which this is asked at every tick.
     return minute + np.minimum(np.maximum(minute - first_crash_minute, LAG_MINUTES), _MOST_LAG_MINUTES)
+
+
+def of_kinds(rates: Floats) -> Floats:
+    """(OUTCOMES, KINDS) rates of (OUTCOMES, SYSTEMS, BOOTS) ones."""
+    by_kind = np.stack([rates, rates], axis=2)
+    by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
+    return by_kind.reshape(OUTCOMES, KINDS)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a test on history is held against: (OUTCOMES,) arrays.
+
+    Attributes:
+        safety: how much higher to take what is expected; infinite where nothing is known of an outcome.
+        events: that were learned from, as many minutes as they were. expected: as many in these at the rates.
+    """
+
+    safety: Floats
+    events: Floats
+    expected: Floats
 
 
 @dataclass
@@ -171,6 +194,21 @@ class Baseline:
         factor = (self.spot_events + _FACTOR_EVENTS) / (self.spot_expected * of_fleet + _FACTOR_EVENTS)
         return np.clip(factor, *_FACTOR_BOUNDS)
 
+    def learned(self) -> Learned:
+        """What a test on history is held against: the caution for certain, or what was seen.
+
+        The latter where the caution is far above the safety margin, because few events were seen; but not where what a
+        host may do at most bounds it, because less was seen than that allows for.
+        """
+        caution, safety, minutes = self.caution(), self._safety(), self._weighed().sum((1, 2))
+        most = _MOST_RATE / self._estimated() if minutes[CRASH] > 0 else np.inf
+        by_seen = np.isfinite(caution) & (caution > _FAR * safety) & (caution < most)
+        return Learned(
+            np.where(by_seen, safety, caution),
+            np.where(by_seen, self.events.sum((1, 2)), _CERTAIN),
+            np.where(by_seen, self._estimated() * minutes, _CERTAIN),
+        )
+
     def caution(self) -> Floats:
         """(OUTCOMES,) how much higher the rate may be than estimated; infinite before the first host-minute.
 
@@ -185,5 +223,9 @@ class Baseline:
             bound = np.where(minutes > 0, poisson_upper(events) / minutes / estimated, np.inf)
         if minutes[CRASH] > 0:
             bound = np.minimum(bound, _MOST_RATE / estimated)
+        return np.maximum(bound, self._safety())
+
+    def _safety(self) -> Floats:
+        """(OUTCOMES,) the safety margin."""
         unknown = 1.0 - np.minimum(self.minutes / DAY, 1.0)
-        return np.maximum(bound, SAFETY + (_SAFETY_AT_FIRST - SAFETY) * unknown)
+        return SAFETY + (_SAFETY_AT_FIRST - SAFETY) * unknown

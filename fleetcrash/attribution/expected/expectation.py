@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,11 +14,12 @@ from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.expected.baseline import (
     CRASH_AT_BOOT,
     DARK,
-    LAG_MINUTES,
     OUTCOMES,
     PRIOR_RATE,
     Baseline,
+    Learned,
     learned_at,
+    of_kinds,
 )
 from fleetcrash.attribution.expected.hazard import InstallHazard
 from fleetcrash.attribution.expected.portion import Portion
@@ -56,13 +58,6 @@ def _nothing_until(spots: int) -> Floats:
     return np.zeros((RING, OUTCOMES, spots)).transpose(1, 2, 0)
 
 
-def _of_kinds(rates: Floats) -> Floats:
-    """(OUTCOMES, KINDS) rates of (OUTCOMES, SYSTEMS, BOOTS) ones."""
-    by_kind = np.stack([rates, rates], axis=2)
-    by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
-    return by_kind.reshape(OUTCOMES, KINDS)
-
-
 class Expectation:
     """Host-time and the baseline, advanced together.
 
@@ -98,7 +93,6 @@ class Expectation:
             moved: (spots before,) where each spot is now.
             tick: the last one taken in.
         """
-
         self.time.extend(news)
         # Else nothing is moved: with thousands of places this is hundreds of megabytes, of every minute of a day.
         if len(spots) > len(moved) or (moved != np.arange(len(moved))).any():
@@ -179,21 +173,27 @@ class Expectation:
     def caution(self, tick: int) -> Floats:
         """(OUTCOMES,) what the baseline's is; at boots higher while many hosts are amid one.
 
-        Most crash in the first minutes of the ten in which it counts. Where a fleet is restarted within minutes they
-        come before these minutes do: as many as belong to all the boots, while few of the minutes are over.
-
         Args:
             tick: the last one taken in.
         """
-        caution, most = self.baseline.caution(), BOOT_MINUTES[-1]
+        return self.baseline.caution() * self._amid_boots(tick)
+
+    def learned(self, tick: int) -> Learned:
+        """What the baseline has learned; the safety is higher at boots while many hosts are amid one."""
+        learned = self.baseline.learned()
+        return replace(learned, safety=learned.safety * self._amid_boots(tick))
+
+    def _amid_boots(self, tick: int) -> Floats:
+        """(OUTCOMES,) how much more may come than is expected so far, because it is of boots that are not over.
+
+        Most crash in the first minutes of the ten in which it counts. Where a fleet is restarted within minutes they
+        come before these minutes do: as many as belong to all the boots, while few of the minutes are over.
+        """
+        more, most = np.ones(OUTCOMES), BOOT_MINUTES[-1]
         per_minute, so_far = (float(self.since(0, tick - minutes + 1)[CRASH_AT_BOOT]) for minutes in (1, most))
         if so_far > 0.0:
-            caution[CRASH_AT_BOOT] *= max(most * per_minute / so_far, 1.0)
-        return caution
-
-    def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
-        """Events of an outcome to be expected at a spot in the last hour."""
-        return float(self.since(spot, tick - LAG_MINUTES + 1)[outcome])
+            more[CRASH_AT_BOOT] = max(most * per_minute / so_far, 1.0)
+        return more
 
     def since(self, spot: int, minute: int) -> Floats:
         """(OUTCOMES,) events to be expected at a spot since a minute of the last day."""
@@ -263,7 +263,7 @@ class Expectation:
         return factors
 
     def _take_rates(self) -> None:
-        self._kind_rates = _of_kinds(self._learned_rates)
+        self._kind_rates = of_kinds(self._learned_rates)
         self._rates = self._rates_of_cells(self._learned_rates, self._learned_factors)
         self._per_minute = None
 
@@ -309,7 +309,7 @@ class Expectation:
     def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected of the hosts online within a minute."""
         of_slices = np.einsum("ocb,cb->oc", of_cells, self.time.online) @ self._members.T
-        return np.concatenate([of_slices, self._at_places(self._raw(_of_kinds(rates)), factors)], axis=1)
+        return np.concatenate([of_slices, self._at_places(self._raw(of_kinds(rates)), factors)], axis=1)
 
     def _raw(self, of_kinds: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected within a minute, without the factors."""

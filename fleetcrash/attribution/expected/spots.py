@@ -36,7 +36,8 @@ class Spots:
 
     Attributes:
         slices: the slices, which are the first spots.
-        are_regions: (spots,) whether a spot is a region.
+        share_settings: (spots,) whether a spot is a region or a customer, whose hosts have a language or settings in
+            common that a fault may need.
         stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
         at_place: (events, 3) the spot of each event's group, site and customer, -1 where that is not told.
     """
@@ -49,7 +50,8 @@ class Spots:
         dimensions, self._dimension = np.unique([name for name, _ in self._names], return_inverse=True)
         self._dimensions = len(dimensions)
         regions = [part.key == "region" for part in self.slices.slices]
-        self.are_regions: Mask = np.array(regions + [False] * len(self._names))
+        customers = [key == "customer" for key, _ in self._names]
+        self.share_settings: Mask = np.array(regions + customers)
         self.stands_there: Mask = np.array(regions + [True] * len(self._names))
         self._stratum = news.strata
         self._of_cell = self._slices_of_cells()

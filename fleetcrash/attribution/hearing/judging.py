@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from fleetcrash.arrays import Ints, Mask
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.expected.portion import Portion
 from fleetcrash.attribution.facts.exposure import KEPT_MINUTES
@@ -84,6 +84,9 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         contrast=rivalry.contrast,
     )
+    if incident is not None and incident.by_outage:
+        wave = _of_outage(inquiry, case, odds.waves, rivalry.of_waves)
+        return judgement.put_down_to_place(wave), trial, odds.waves
     struck = StruckHosts(inquiry, tick, _struck_by(inquiry, case, odds.waves, odds.foremost))
     judgement = _questioned(inquiry, case, odds, judgement, said, struck)
     dormant = dormant_fault(case, odds, judgement.unweighed, struck)
@@ -130,6 +133,16 @@ def _rivalry(inquiry: Inquiry, case: Case, trial: Trial, said: Testimony, portio
 def _struck_by(inquiry: Inquiry, case: Case, waves: Waves, wave: tuple[int, int] | None) -> Mask:
     """(events,) the events of a case that are of a wave, as known by now; where there is none, all."""
     return case.events if wave is None else inquiry.struck_by_wave(case.events, waves.beginning(wave), case.tick)
+
+
+def _of_outage(inquiry: Inquiry, case: Case, waves: Waves, of_waves: Floats) -> tuple[int, int] | None:
+    """The strongest wave at the place that fell silent, if one is of the last day.
+
+    Args:
+        of_waves: see ``Rivalry``.
+    """
+    there = waves.spot == inquiry.absences.place_of(case.events, inquiry.spots.at_place)
+    return strongest(np.where(there[:, None], of_waves, -np.inf)) if there.any() else None
 
 
 def _may_need_older(rivalry: Rivalry, odds: Odds) -> tuple[int, ...]:

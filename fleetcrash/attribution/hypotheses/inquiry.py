@@ -20,6 +20,7 @@ from fleetcrash.attribution.expected.spots import Spots
 from fleetcrash.attribution.facts import crashers
 from fleetcrash.attribution.facts.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.facts.news import News
+from fleetcrash.attribution.hypotheses.absences import Absences
 from fleetcrash.attribution.hypotheses.charges import Charges
 from fleetcrash.attribution.hypotheses.contrast import Moments
 from fleetcrash.attribution.hypotheses.departures import Departures
@@ -32,10 +33,6 @@ from fleetcrash.times import DAY
 
 _AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 
-_RESTART_MINUTES = 15  # a server that is back by then was restarted; as in ``detection/gone``
-_RESTARTS = 10  # of a week, from which on it is known that servers here are restarted
-_WEEK = 7 * DAY
-
 
 class Inquiry:
     """The counts between ticks.
@@ -43,9 +40,10 @@ class Inquiry:
     Attributes:
         news: what there is to know; rows of later ticks are not looked at.
         spots: where a rise may be. modules: what hosts crashed in. expected: host-time and the baseline.
-        departures: hosts that left. first_tick: from which on there is anything to know.
+        departures: hosts that left. absences: servers that are back before long.
+        first_tick: from which on there is anything to know.
         too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
-            against, or too little.
+            against, or too little. of_servers: (events,) those of hosts that are always on.
     """
 
     def __init__(self, news: News) -> None:
@@ -54,6 +52,7 @@ class Inquiry:
         self.expected = Expectation(news, self.spots)
         self.departures = Departures(news)
         self.first_tick = self._tick = news.first_tick
+        self.absences = Absences(news.events)
         self._charges = Charges()
         self._take_over()
         self._charges.extend(news, self.spots.slices, self.too_early)
@@ -69,6 +68,7 @@ class Inquiry:
         moved = self.spots.moved(before)
         self.expected.extend(news, self.spots, moved, tick=tick)
         self.departures.extend(news)
+        self.absences.extend(news.events)
         self._take_over()
         self._charges.extend(news, self.spots.slices, self.too_early, moved)
         return moved
@@ -82,17 +82,16 @@ class Inquiry:
         self.too_early = events.minute <= self.first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
         warm_until = self.news.first_crash_minute + crashers.WARM_UP_MINUTES if self.news.crashes_only else -1
+        always_on = np.array([cell.always_on for cell in self.news.cells])
+        self.of_servers: Mask = always_on[events.cell]
         self._only_learned = (events.minute <= warm_until) & ~self.too_early
         self.too_early |= self._only_learned
-        self._patched_ticks = frozenset(np.unique(events.patched_tick).tolist())
-        self._lasting_from = np.where(events.outcome == DARK, events.minute + _RESTART_MINUTES, events.tick)
-        self._lasting_ticks = frozenset(np.unique(self._lasting_from).tolist())
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
         """Take in a minute; see ``Expectation.advance``.
 
         Returns:
-            Whether an event came to be known, or to be none, or to be no restart any more.
+            Whether an event came to be known, or to be none, or to be news after all.
         """
         self._tick = tick
         self._with_update.clear()
@@ -101,30 +100,19 @@ class Inquiry:
         new = self._new_events(tick)
         if new.size:
             self._charges.charge(new, tick, self.expected.time)
-        return bool(new.size) or tick in self._patched_ticks or tick in self._lasting_ticks
+        return self.absences.advance(self.spots.at_place, self._silent_a_day, tick) or bool(new.size)
+
+    def _silent_a_day(self, spot: int) -> float:
+        return float(self.expected.since(spot, self._tick - DAY + 1)[DARK])
 
     def no_news(self, tick: int) -> Mask:
-        """(events,) those that say nothing of any update, as known by a tick: they came too early, or were a reboot."""
-        return self.too_early | (self.news.events.patched_tick <= tick)
+        """(events,) those that say nothing of any update, as known by a tick: they came too early, or are over."""
+        return self.too_early | self.absences.are_over(tick)
 
     def is_new(self, since: int, tick: int) -> Mask:
-        """(events,) those that came to be known after one tick and by another, or to be no restart any more."""
+        """(events,) those that came to be known after one tick and by another, or to be news after all."""
         events = self.news.events
-        known = (events.tick > since) & (events.tick <= tick)
-        return known | ((self._lasting_from > since) & (self._lasting_from <= tick) & (events.tick <= tick))
-
-    def may_be_restarts(self, tick: int) -> Mask:
-        """(events,) servers that have been silent for less than a quarter of an hour, where most are back by then.
-
-        So it is where they are patched by night, many at once.
-        """
-        events = self.news.events
-        silent = (events.outcome == DARK) & (events.tick <= tick) & (events.minute > tick - _WEEK)
-        lasting, over = self._lasting_from <= tick, events.patched_tick <= tick
-        restarted = (silent & lasting & over).sum()
-        if restarted < _RESTARTS or restarted <= (silent & lasting & ~over).sum():
-            return np.zeros(len(events), bool)
-        return silent & ~lasting
+        return ((events.tick > since) & (events.tick <= tick)) | self.absences.are_news(since, tick)
 
     def trial(
         self,
@@ -165,7 +153,7 @@ class Inquiry:
                 np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
             ),
             log_penalty=self._charges.of(updates),
-            caution=self.expected.caution(tick),
+            learned=self.expected.learned(tick),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._charges.slices,
         )
@@ -250,11 +238,11 @@ class Inquiry:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events
         lately = self.spots.events_at(spot) & (events.tick <= tick) & (events.minute > tick - LAG_MINUTES)
-        lately &= events.patched_tick > tick
+        lately &= ~self.absences.are_over(tick)
         seen = np.bincount(events.outcome[lately], minlength=OUTCOMES)
         for outcomes in ([CRASH, CRASH_AT_BOOT], [DARK]):
-            expected = sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
-            mean = 2.0 * max(expected, 0.0)  # where all are gone it is a rounding error of what was before
+            expected = self.expected.since(spot, tick - LAG_MINUTES + 1)[outcomes].sum()
+            mean = 2.0 * max(float(expected), 0.0)  # where all are gone it is a rounding error of what was before
             if clearly_more(seen[outcomes].sum(), mean):
                 return True
         return False
@@ -307,14 +295,14 @@ class Inquiry:
     def acquitting(self, tick: int, apart: Mask, struck: Mask) -> Mask:
         """(spots,) those at which a rise says that it is of the place and of no update.
 
-        No region, where most are crashes in a module that is new: a power cut brings none.
+        No region or customer, where most are crashes in one rare module: a power cut brings none of its own.
 
         Args:
             apart: see ``stands_apart``. struck: (events,) those of the rise.
         """
         minute = self.news.events.minute  # of what rises slowly a little comes before the rise
         before = (self.news.events.tick <= tick) & (minute < minute[struck].min(initial=tick) - LAG_MINUTES)
-        return apart & ~self.spots.are_regions if self.modules.are_in_new(struck, before) else apart
+        return apart & ~self.spots.share_settings if self.modules.are_in_rare(struck, before) else apart
 
     def usual_with(self, update: int, cells: Mask, tick: int) -> Callable[[int], float]:
         """How many crashes of hosts with an update are to be expected at the baseline, in so many last minutes.

@@ -12,6 +12,7 @@ from fleetcrash.attribution.facts.news import News
 from fleetcrash.counts import MOSTLY
 
 _HARDLY_EVER = 0.02  # of as many as crash there now
+_SELDOM = 0.1  # of the crashes of its system
 _LEAST_TOLD, _LEAST_USUAL = 5, 20  # crashes that tell their module
 
 
@@ -67,8 +68,8 @@ class Modules:
         told = self.of_event[events]
         return np.bincount(told[told >= 0], minlength=len(self.names))
 
-    def are_in_new(self, struck: Mask, before: Mask) -> bool:
-        """Whether most of some events are crashes in one module, in which hosts hardly ever crashed before.
+    def are_in_rare(self, struck: Mask, before: Mask) -> bool:
+        """Whether most of some events are crashes in one module, in which hosts seldom crashed before.
 
         Args:
             struck, before: (events,) those, and what else was known when they began.
@@ -77,7 +78,8 @@ class Modules:
         most = int(counts.max(initial=0))
         if most <= MOSTLY * struck.sum():
             return False
-        return bool(self.count(before)[np.argmax(counts)] <= _HARDLY_EVER * most)
+        usual, module = self.count(before), np.argmax(counts)
+        return bool(usual[module] <= max(_HARDLY_EVER * most, _SELDOM * self.in_all(usual)[module]))
 
     def are_as_ever(self, struck: Mask, before: Mask) -> bool:
         """Whether some events are crashes in the modules that hosts crash in anyway, in none of them clearly more.

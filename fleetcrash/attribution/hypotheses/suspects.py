@@ -18,11 +18,11 @@ from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_mean_exp,
-    log_poisson_ratio,
     log_raised,
     log_raised_by_update,
+    log_raised_since,
 )
-from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK
+from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, DARK, Learned
 from fleetcrash.attribution.facts.exposure import AGE_MINUTES, AGES, WINDOWS, within_windows
 from fleetcrash.counts import MOSTLY
 
@@ -161,7 +161,7 @@ def try_updates(
     *,
     others: tuple[Floats, Floats],
     log_penalty: Floats,
-    caution: Floats,
+    learned: Learned,
     log_weight: Floats,
     conditional_slices: Ints,
 ) -> Trial:
@@ -177,7 +177,7 @@ def try_updates(
         others: (OUTCOMES, U, G) events, and events expected, of hosts without the update since its release.
         log_penalty: (OUTCOMES, U, WINDOWS, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the
             hosts at risk that had an install younger than each age, or a boot since; K conditional slices.
-        caution: (OUTCOMES,) how much higher the history test takes the baseline; infinite: it leaves the outcome out.
+        learned: what the history test is held against; where the safety is infinite it leaves the outcome out.
         log_weight: (G,) log prior of each slice.
         conditional_slices: (K,) which of the G slices the conditional test tries.
     """
@@ -189,7 +189,7 @@ def try_updates(
     unrecorded = log_raised_by_update(seen[:, :, ever], mean[:, :, ever], *others) - within[:, :, ever]
     by_slice = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
     evidence = np.logaddexp.reduce(by_slice, axis=1) if len(updates) else np.zeros(0)
-    log_history = _log_history(seen, mean, caution, np.exp(log_weight))
+    log_history = _log_history(seen, mean, learned, np.exp(log_weight))
     log_beside = _log_beside(seen[..., conditional_slices], log_penalty)
     log_shares = np.log(np.array(list(_SHOWS_IN.values())) / 2.0)
     log_e_values = np.stack([log_history, log_beside], axis=1)
@@ -197,16 +197,25 @@ def try_updates(
     return Trial(updates, events, expected, evidence, np.logaddexp.reduce(tests, axis=0), by_slice)
 
 
-def _log_history(seen: Floats, mean: Floats, caution: Floats, weight: Floats) -> Floats:
+def _log_history(seen: Floats, mean: Floats, learned: Learned, weight: Floats) -> Floats:
     """(tests, U) log e-values of the history test, by the outcomes that ``_SHOWS_IN`` has.
 
     Args:
         seen, mean: (OUTCOMES, U, WINDOWS, G) events within each window, and those expected.
-        caution: see ``try_updates``. weight: (G,) prior of each slice.
+        learned: see ``try_updates``. weight: (G,) prior of each slice.
     """
-    told = np.isfinite(caution)[:, None, None, None]
-    safe = np.where(told, caution[:, None, None, None], 1.0)
-    by_ratio = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
+
+    def by_outcome(values: Floats) -> Floats:
+        return values[:, None, None, None]
+
+    told = by_outcome(np.isfinite(learned.safety))
+    safe = np.where(told, by_outcome(learned.safety), 1.0)
+    by_ratio = log_raised_since(
+        np.where(told, seen, 0.0),
+        np.where(told, mean, 0.0) * safe,
+        by_outcome(learned.events),
+        by_outcome(learned.expected),
+    )
     shown = [log_mean_exp(by_ratio[:, list(outcomes)].sum(1), axis=0) for outcomes in _SHOWS_IN]
     return log_mean_exp(np.stack(shown), axis=(2, 3), weights=weight / WINDOWS)
 

@@ -62,6 +62,7 @@ class Incident:
         judgement, trial, waves: the weights behind it.
         scope: whose events may be its own.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
+        by_outage: servers of one place that fell silent together, and stayed away, opened it; it is of nothing else.
         rise: the modules that it is of, where all crashes together are hardly more than usual; None: whatever happens.
         claims_all: nothing else can open an incident while this one is not understood.
         settled: what is said of it stays, though hosts may still be dark because of it.
@@ -94,6 +95,7 @@ class Incident:
     waves: Waves | None = None
     scope: Scope = field(default_factory=Scope)
     by_departures: bool = False
+    by_outage: bool = False
     rise: ModuleRise | None = None
     claims_all: bool = True
     settled: bool = False
@@ -197,7 +199,8 @@ class Incident:
         One of a few modules goes on with what strikes in another one, but not with all that happens.
         """
         is_wider = self.rise is None or (later.rise is not None and later.rise.os_type == self.rise.os_type)
-        return is_wider and self.closed_tick is None and not (self.by_departures or later.by_departures)
+        are_apart = self.by_departures or later.by_departures or self.by_outage or later.by_outage
+        return is_wider and self.closed_tick is None and not are_apart
 
     def tolls_before(self, others: Iterable[Incident]) -> dict[int, Toll]:
         """What each update had done, by its index, when the last incident that names it ended before this opened."""
@@ -264,8 +267,8 @@ class Incident:
 
         As long as it claims what happens: minutes without their events would teach that hardly anything does.
         """
-        if self.is_weak or self.rise is not None:
-            return False  # what happens, or happens in other modules, is as usual
+        if self.is_weak or self.by_outage or self.rise is not None:
+            return False  # what happens, or happens elsewhere or in other modules, is as usual
         until = self.last_raised_minute + LAG_MINUTES
         if self.update is not None:
             until = max(until, self.suspected_minute + KEPT_MINUTES)

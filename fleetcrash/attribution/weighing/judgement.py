@@ -172,6 +172,14 @@ class Judgement:
             dormant=dormant,
         )
 
+    def put_down_to_place(self, wave: tuple[int, int] | None) -> Judgement:
+        """The same, where servers of one place alone fell silent together, which no update does.
+
+        Args:
+            wave: the one in which they did.
+        """
+        return Judgement(Kind.NO_UPDATE, None, np.zeros_like(self.probabilities), wave, self.log_margin)
+
     def undecided(self) -> Judgement:
         """The same, where too little is known to say anything."""
         return replace(self, kind=Kind.UNDETERMINED, update=None)

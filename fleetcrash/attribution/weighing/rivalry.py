@@ -195,12 +195,18 @@ class Rivalry:
         return self.hosts_say(row) < (LOG_HINT if self._is_nearly_a_wave(row) else LOG_NO_CONTRAST)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
-        """Let no wave that may be an update's doing be better than the update; whether any was."""
-        most = float(self.trial.log_evidence[row])
-        excess = np.max(log_waves, where=begun, initial=-np.inf) - most
-        if excess <= 0:
+        """Let no wave that may be an update's doing be better than the update; whether any was.
+
+        Nor, where that is at a place, one that began after the push and explains less: of a site the customer has more.
+        """
+        wave, most = strongest(np.where(begun, log_waves, -np.inf)), float(self.trial.log_evidence[row])
+        if wave is None or log_waves[wave] <= most or not begun[wave]:
             return log_waves, False
-        return np.where(begun, np.minimum(log_waves - excess, most), log_waves), True
+        excess, lowered = log_waves[wave] - most, begun
+        if self.stands_there[self.waves.spot[wave[0]]]:
+            since_push = (self._after(row) >= -COINCIDENT_MINUTES)[:, None]
+            lowered = begun | (since_push & (log_waves <= log_waves[wave]))
+        return np.where(lowered, np.minimum(log_waves - excess, most), log_waves), True
 
     def begins_soon_after(self, row: int, log_waves: Floats) -> bool:
         """Whether the best wave begins within an hour after a push of an update, in hosts that mostly had it.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_contrast,
@@ -18,9 +19,10 @@ from fleetcrash.attribution.evidence import (
     log_poisson_ratio,
     log_raised,
     log_raised_by_update,
+    log_raised_since,
     rate_interval,
 )
-from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
+from fleetcrash.attribution.expected.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES, Learned
 from fleetcrash.attribution.facts.exposure import AGES, WINDOWS, within_windows
 from fleetcrash.attribution.hypotheses.suspects import LOG_THRESHOLD, Trial, try_updates
 
@@ -28,6 +30,11 @@ FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 
 EVENTS = st.integers(0, 10_000).map(float)
 EXPECTED = st.floats(1e-6, 1e5)
+
+
+def known(safety: Floats) -> Learned:
+    """A past that was long enough to leave no rate open."""
+    return Learned(safety, np.full(OUTCOMES, 1e12), np.full(OUTCOMES, 1e12))
 
 
 # -- sums of exponentials
@@ -188,9 +195,44 @@ class _Looks:
         others = np.zeros((OUTCOMES, len(updates), self.SLICES))
         return try_updates(
             updates, events, mean,
-            others=(others, others), log_penalty=log_penalty, caution=np.ones(OUTCOMES),
+            others=(others, others), log_penalty=log_penalty, learned=known(np.ones(OUTCOMES)),
             log_weight=np.log(np.full(self.SLICES, 1 / self.SLICES)), conditional_slices=np.arange(self.SLICES),
         )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.2, 1.0, 10.0, 50.0])
+@pytest.mark.parametrize("learned", [0.05, 0.4, 2.0, 20.0])
+def test_of_a_past_of_few_events_a_rate_that_stays_is_raised_no_more_often_than_promised(learned, rate):
+    """However far it is from what was expected.
+
+    Args:
+        learned: events that were expected in the past. rate: by how much more than that hosts always crash.
+    """
+    rng, fleets = np.random.default_rng(1), 50_000
+    before, seen = rng.poisson(rate * learned, fleets).astype(float), np.zeros(fleets)
+    expected, most = 0.0, np.zeros(fleets)
+    for more in np.geomspace(1e-4, learned, 12):
+        seen, expected = seen + rng.poisson(rate * more, fleets), expected + more
+        by_ratio = log_raised_since(seen, np.full(fleets, expected), before, np.array(learned))
+        most = np.maximum(most, log_mean_exp(by_ratio, axis=0))
+    assert (most >= math.log(20)).mean() <= 1 / 20
+    assert (most >= math.log(300)).mean() <= 1 / 300
+
+
+@pytest.mark.parametrize(("before", "seen", "passes"), [(0, 3, True), (0, 1, False), (10, 3, False), (10, 5, True)])
+def test_a_day_without_a_crash_says_that_a_few_are_too_many_in_a_hundredth_of_it(before, seen, passes):
+    """Where a test that takes the highest rate that such a day allows for would take four."""
+    by_ratio = log_raised_since(np.array([seen]), np.array([0.01]), np.array(before), np.array(1.0))
+    assert (float(log_mean_exp(by_ratio, axis=0)[0]) >= math.log(3000)) == passes
+
+
+@FIXED
+@given(st.integers(0, 30).map(float), st.floats(1e-3, 1e3))
+def test_of_a_long_past_it_is_the_ratio_of_two_poisson_processes(seen, expected):
+    counts = np.array([seen]), np.array([expected])
+    of_past = log_raised_since(*counts, np.array(1e12), np.array(1e12))
+    assert of_past == pytest.approx(log_poisson_ratio(*counts, TEST_RATIOS), rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.slow
@@ -209,7 +251,7 @@ def test_nothing_seen_and_nothing_expected_is_no_evidence():
     trial = try_updates(
         np.arange(1), nothing, nothing,
         others=(nothing[:, :, 0], nothing[:, :, 0]), log_penalty=np.zeros((*nothing.shape, len(TEST_RATIOS))),
-        caution=np.array([1.5, 3.0, np.inf]), log_weight=np.log([0.75, 0.25]), conditional_slices=np.arange(2),
+        learned=known(np.array([1.5, 3.0, np.inf])), log_weight=np.log([0.75, 0.25]), conditional_slices=np.arange(2),
     )  # fmt: skip
     assert trial.log_test == pytest.approx(0.0, abs=1e-12)
 
@@ -223,7 +265,7 @@ def test_of_a_handful_of_crashes_half_may_come_at_a_boot():
         trial = try_updates(
             np.arange(1), events, np.full(events.shape, 0.004),
             others=(nobody, nobody), log_penalty=everybody_had_it,
-            caution=np.full(OUTCOMES, 2.0), log_weight=np.zeros(1), conditional_slices=np.arange(1),
+            learned=known(np.full(OUTCOMES, 2.0)), log_weight=np.zeros(1), conditional_slices=np.arange(1),
         )  # fmt: skip
         return float(trial.log_test[0])
 

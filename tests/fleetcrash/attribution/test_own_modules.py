@@ -13,12 +13,12 @@ HOSTS, RELEASED = 900, 600
 USUAL = [f"drv{number}.sys" for number in range(8)]
 
 
-def fleet(random: Random) -> World:
-    """A fleet in three regions that crashes now and then, in this driver and that."""
+def fleet(random: Random, place: str = "region") -> World:
+    """A fleet in three regions, or of three customers, that crashes now and then, in this driver and that."""
     crashes = [(random.randrange(HOSTS), random.uniform(-1400, RELEASED + 500)) for _ in range(90)]
     return {
         "host": [
-            {"host_id": f"h{number}", "os_type": "windows", "region": "abc"[number // 300]} for number in range(HOSTS)
+            {"host_id": f"h{number}", "os_type": "windows", place: "abc"[number // 300]} for number in range(HOSTS)
         ],
         "session": [{"host_id": f"h{number}", "online_from": at(-1500)} for number in range(HOSTS)],
         "crash": [{**crash_of(number, minute), "module": random.choice(USUAL)} for number, minute in crashes],
@@ -49,21 +49,39 @@ def said(found: list[Row]) -> set[str]:
     return {turn["verdict"] for one in found for turn in one["history"]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("own", [True, False], ids=["in a module of its own", "in whatever hosts crash in"])
-def test_what_strikes_one_region_after_a_push_is_acquitted_only_if_no_module_is_new(empty_lake, seed, own):
+def struck_at_a_place(place: str, seed: int, *, own: bool) -> World:
+    """An update goes to everybody, and within the hour hosts of one region, or of one customer, crash.
+
+    Args:
+        own: in a module of its own; else in whatever hosts crash in.
+    """
     random = Random(seed)
-    world = fleet(random)
+    world = fleet(random, place)
     for number, when in push(world, random, "sent", "content", RELEASED).items():
         if number < 300 and random.random() < 0.4:
             module, struck = "sent.sys" if own else random.choice(USUAL), when + random.uniform(20, 55)
             world["crash"].append({**crash_of(number, struck), "module": module})
-    found = answers(world, empty_lake)
+    return world
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("own", [True, False], ids=["in a module of its own", "in whatever hosts crash in"])
+def test_what_strikes_one_region_after_a_push_is_acquitted_only_if_no_module_is_new(empty_lake, seed, own):
+    found = answers(struck_at_a_place("region", seed, own=own), empty_lake)
     assert not any(one["update_id"] for one in found)
     assert ("no_update" in said(found)) is not own
     if own:
         assert [one["candidates"][0]["update_id"] for one in found] == ["sent"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("own", [True, False], ids=["in a module of its own", "in whatever hosts crash in"])
+def test_nor_is_what_strikes_one_customer_in_the_end(empty_lake, seed, own):
+    """A fault may need settings that only its hosts have."""
+    found = answers(struck_at_a_place("customer", seed, own=own), empty_lake)
+    assert [one["verdict"] for one in found] == ["cannot_separate" if own else "no_update"]
 
 
 @pytest.mark.slow

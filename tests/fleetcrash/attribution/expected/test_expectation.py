@@ -141,6 +141,16 @@ def test_of_a_small_fleet_without_a_crash_no_more_is_allowed_for_than_that_each_
     assert allowed[DARK] > 1.0, "a server may be dark more than once"
 
 
+def test_what_a_host_may_do_at_most_is_certain_where_less_was_seen_than_that_allows_for():
+    of_a_few, of_more = quiet(1, minutes=60).learned(), quiet(400, minutes=1440).learned()
+    assert of_a_few.safety[CRASH] == quiet(1, minutes=60).caution()[CRASH]
+    assert of_a_few.events[CRASH] == of_a_few.expected[CRASH] >= 1e9
+    assert of_more.safety[CRASH] == pytest.approx(1.5)
+    assert quiet(400, minutes=1440).caution()[CRASH] > 2.0
+    assert of_more.events[CRASH] == 0
+    assert of_more.expected[CRASH] == pytest.approx(400 * 1440 * quiet(400, minutes=1440).rates()[CRASH, 0, -1])
+
+
 def test_of_hosts_that_were_never_seen_to_boot_five_times_as_much_is_allowed_for_at_boots():
     baseline = quiet(400, minutes=700)
     baseline.host_minutes[:, CRASH_AT_BOOT] = 0.0

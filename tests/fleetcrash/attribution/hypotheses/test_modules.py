@@ -99,13 +99,21 @@ USUAL = dict.fromkeys(range(8), 10)
         ({8: 30, -1: 25}, True),
         ({8: 30, -1: 30}, False),  # half of it falls silent, or tells no module
         ({8: 30, 0: 5, 1: 5}, True),
-        ({0: 30}, False),  # hosts crash in that every day
+        ({0: 30}, False),  # hosts crash in that every day, as in any of eight
+        ({8: 30, 9: 1}, True),
         (dict.fromkeys(range(6), 5), False),
         ({}, False),
     ],
 )
 def test_a_rise_is_in_a_module_that_is_new_if_most_of_it_is_and_hardly_a_host_crashed_there_before(after, is_new):
-    assert split(USUAL, after)[0].are_in_new(*split(USUAL, after)[1:]) is is_new
+    assert split(USUAL, after)[0].are_in_rare(*split(USUAL, after)[1:]) is is_new
+
+
+@pytest.mark.parametrize(("share", "is_rare"), [(4, True), (8, True), (9, False), (30, False)])
+def test_or_if_it_had_no_more_than_a_tenth_of_the_crashes(share, is_rare):
+    """Of eighty others and these."""
+    modules, after, before = split({**USUAL, 8: share}, {8: 40})
+    assert modules.are_in_rare(after, before) is is_rare
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def incident_id(site) -> str:
 
 
 @pytest.mark.variants
-@pytest.mark.parametrize("minute", [dark_site.DARK + 15, JUST_BACK, dark_site.NOW])
+@pytest.mark.parametrize("minute", [dark_site.DARK + 35, JUST_BACK, dark_site.NOW])
 def test_hosts_of_an_incident_are_those_that_it_counts(site, incident_id, minute):
     (incident,) = incidents(site, as_of=at(minute))["incidents"]
     found = list_hosts(site, incident_id, as_of=at(minute), condition=None, state=None)
@@ -77,7 +77,7 @@ def test_their_states_are_those_of_the_instant(site, incident_id):
         return dict(counted)
 
     hosts, lasting, crashed = dark_site.AT_LAB, len(dark_site.LASTING), len(dark_site.CRASHED)
-    assert states(dark_site.DARK + 15) == {"dark": hosts}
+    assert states(dark_site.DARK + 35) == {"dark": hosts}
     assert states(JUST_BACK) == {"dark": lasting, "crashed": crashed, "at_risk": hosts - lasting - crashed}
     assert states(dark_site.NOW) == {"dark": lasting, "recovered": hosts - lasting}
 

@@ -341,6 +341,49 @@ def test_a_name_is_kept_against_hosts_that_say_little_only_where_few_of_the_stru
 
 
 @pytest.mark.parametrize(
+    ("onset", "says", "is_place", "kind"),
+    [
+        (RELEASED + 10, 140.0, True, Kind.CANNOT_SEPARATE),
+        (RELEASED + 10, 152.0, True, Kind.NO_UPDATE),
+        (RELEASED - 30, 140.0, True, Kind.NO_UPDATE),
+        (RELEASED + 10, 140.0, False, Kind.NO_UPDATE),
+    ],
+    ids=["says less", "says more", "began before the push", "beside one of a kind"],
+)
+def test_nor_by_one_at_a_place_that_began_after_its_push_and_says_less_than_one_that_it_may_have_begun(
+    onset, says, is_place, kind
+):
+    """As of a site of the customer whose hosts it strikes.
+
+    Args:
+        is_place: whether what it may have begun is at a place as well.
+    """
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[0, 0, 2, 0] = EVENTS
+    evidence = np.array([100.0])
+    counted = np.zeros((OUTCOMES, 2, SHAPES))
+    counted[0] = EVENTS
+    odds = weigh(
+        Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None]),
+        Waves(
+            np.array([0, 1]),
+            np.array([RELEASED, onset]),
+            np.repeat([[150.0], [says]], SHAPES, axis=1),
+            counted,
+            counted / 10,
+        ),
+        pushed=lambda _: np.array([RELEASED]),
+        spot_log_weight=np.zeros(2),
+        stands_there=np.array([is_place, True]),
+        acquitting=np.array([False, True]),
+        of_strata=np.array([False, False]),
+        contrast=lambda _: 0.0,
+    )
+    how = {"minutes_open": JUDGING_MINUTES, "before": Kind.UNDETERMINED, "named_before": None}
+    assert judge(odds, contrast=lambda _: 0.0, **how).kind is kind
+
+
+@pytest.mark.parametrize(
     ("after", "stands_there", "kind"),
     [(300, False, Kind.CANNOT_SEPARATE), (300, True, Kind.NO_UPDATE), (1441, False, Kind.NO_UPDATE)],
     ids=["five hours later", "in a region", "a day later"],
