@@ -90,6 +90,11 @@ class Detector:
         """Incidents that have not ended."""
         return [one for one in self.incidents if one.ended_tick is None]
 
+    @property
+    def _open_at_large(self) -> list[Incident]:
+        """Those of them that are of more than what a place did that is cut off."""
+        return [one for one in self.open_incidents if not one.by_outage]
+
     def tick(self, tick: int, *, look: bool = True) -> None:
         """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out but by ``lively``.
 
@@ -148,10 +153,9 @@ class Detector:
 
     def _look_beside(self, tick: int) -> None:
         """Share out what is new, and open incidents where some of it seems to be another update's doing."""
-        at_large = [one for one in self.open_incidents if not one.by_outage]
-        self._ceding.cede_waves_of_others(at_large)
+        self._ceding.cede_waves_of_others(self._open_at_large)
         self._claims.stake(self.incidents, tick)
-        for incident in at_large:
+        for incident in self._open_at_large:
             if incident.rise is None:
                 self._look_outside(incident, tick)
             self._look_later(incident, tick)
@@ -178,12 +182,13 @@ class Detector:
         """Open an incident when the events of the last week that no incident claims pass a test.
 
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
-        Nor are those that may be back in a minute. After a weak one nothing less than an alarm opens another for a day;
-        nor does it for what an incident names that is not over: a little more of that is no news.
+        Nor are those that may be back in a minute, or what a place does that is cut off. After a weak one nothing less
+        than an alarm opens another for a day; nor does it for what an incident names that is not over: a little more of
+        that is no news.
         """
         events = self.news.events
         free = ~self._claims.taken & (events.minute > tick - ROLLOUT_MINUTES)
-        free &= ~(self._inquiry.absences.may_be_back(tick) | self._inquiry.absences.of_one_place)
+        free &= ~(self._inquiry.absences.may_be_restarts(tick) | self._inquiry.absences.of_one_place)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         is_weak = not trial.passed().any() and not self._inquiry.is_a_rise(tick, free)
@@ -254,7 +259,7 @@ class Detector:
         update = self._inquiry.departures.leading(tick)
         if update is None or any(one.update is not None and tick - one.calm_tick < DAY for one in self.incidents):
             return
-        incident = next((one for one in self.open_incidents if not one.by_outage), None)
+        incident = next(iter(self._open_at_large), None)
         told = incident is not None and (incident.by_departures or self._claims.is_of_crashes(incident))
         if told or at_one_place(self.news.ask.left_at(update), tick):
             return

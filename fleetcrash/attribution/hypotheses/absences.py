@@ -36,12 +36,13 @@ class Absences:
     """The servers that may be back soon, and those that were, as ticks go by."""
 
     def __init__(self, events: Events) -> None:
-        self._cut_off: Ints = np.zeros(0, np.int64)  # numbers of events: servers of a place that may be so now
+        # By their numbers: servers of a place that may be cut off now.
+        self._cut_off: Ints = np.zeros(0, np.int64)
+        # (events,) whether a server was, and is back; which of its places it fell silent together with, -1: none; and
+        # the tick at which it was found to be silent for longer, or not to be alone.
         self._were_cut_off: Mask = np.zeros(0, bool)
-        self._place: Ints = np.zeros(
-            0, np.int64
-        )  # (events,) which of the places they fell silent together at; -1: none
-        self._given_up: Ints = np.zeros(0, np.int64)  # (events,) the tick from which on it was more than that
+        self._place: Ints = np.zeros(0, np.int64)
+        self._given_up: Ints = np.zeros(0, np.int64)
         self.extend(events)
 
     def extend(self, events: Events) -> None:
@@ -88,12 +89,6 @@ class Absences:
         lasting = (self._lasting_from > since) & (self._lasting_from <= tick) & (self._events.tick <= tick)
         return lasting | ((self._given_up > since) & (self._given_up <= tick))
 
-    def may_be_back(self, tick: int) -> Mask:
-        """(events,) servers that are silent and may be back soon, as known by the tick that was taken in."""
-        found = self._may_be_restarts(tick)
-        found[self._cut_off] = True
-        return found
-
     @property
     def of_one_place(self) -> Mask:
         """(events,) servers of a place that fell silent together, and hardly one elsewhere; for however long."""
@@ -110,9 +105,11 @@ class Absences:
 
     def lost(self, tick: int) -> Mask:
         """(events,) those of them that are not back in time, as known by the tick that was taken in."""
-        return self.of_one_place & ~self.may_be_back(tick) & ~self.are_over(tick)
+        found = self.of_one_place & ~self.are_over(tick)
+        found[self._cut_off] = False
+        return found
 
-    def _may_be_restarts(self, tick: int) -> Mask:
+    def may_be_restarts(self, tick: int) -> Mask:
         """(events,) servers that have been silent for less than a quarter of an hour, where most are back by then.
 
         So it is where they are patched by night, many at once.

@@ -200,7 +200,7 @@ class Rivalry:
         Nor, where that is at a place, one that began after the push and explains less: of a site the customer has more.
         """
         wave, most = strongest(np.where(begun, log_waves, -np.inf)), float(self.trial.log_evidence[row])
-        if wave is None or log_waves[wave] <= most or not begun[wave]:
+        if wave is None or not begun[wave] or log_waves[wave] <= most:
             return log_waves, False
         excess, lowered = log_waves[wave] - most, begun
         if self.stands_there[self.waves.spot[wave[0]]]:

@@ -5,8 +5,9 @@
 -- server that had been up for half an hour and is back within a quarter of one was restarted by somebody, maybe with all others
 -- of its region in one night.
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
--- patch, or of one model that did, was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
--- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
+-- patch, or of one model that did, was silent for as long: a row of its own, as the host may have counted until the patch was
+-- told. There are fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their
+-- patching.
 -- Some agents tell of a patch only at the boot that it made. Once three servers of an OS told of one within a quarter of an
 -- hour after they came back, and most that tell of it did, a server of that OS that fell silent since its release, and had not
 -- told of it, may be restarting for it as well, as long as others are: that is news once it has lasted two hours.
