@@ -54,7 +54,9 @@ LOG_PER_LATE_BOOT = 0.5
 # not online yesterday either, and lack whatever else came then.
 _LOG_PER_EVENT = 0.2
 _LOG_BY_DELAY = 2.0 * LOG_THOUSAND  # by how long after their installs hosts are struck, against "no update"
-
+# Of two updates that the struck hosts have both, the one that hosts had for a tenth less time seems likelier by so much
+# an event; how a fault's rate goes as hosts crash and are gone may make as much.
+_LOG_PER_EVENT_IN_TIME = 0.1
 
 # Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time
 # since then says little: the more events, the more by chance.
@@ -99,9 +101,10 @@ def judge(
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
     named, lacks, twins = None, None, _twins(odds, contrast, hosts)
+    rivals = [] if twins or is_acquitted else _rivals_in_time(odds, named_before, contrast)
     if odds.leader is not None and not is_acquitted:
-        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, hosts)
-    near = tuple(odds.trial.updates[odds.near].tolist())
+        named, lacks = _named(odds, odds.leader, twins or rivals, named_before, contrast, hosts)
+    near = tuple(odds.trial.updates[np.union1d(odds.near, rivals).astype(int)].tolist())
     if named is not None:
         is_new = named_before is None and before is not Kind.UNDETERMINED
         return Judgement(
@@ -119,6 +122,8 @@ def judge(
     probabilities = odds.probabilities.copy()
     if contrast is not None and (alike := twins or _alike_if_all_told(odds)):
         probabilities[alike] = probabilities[alike].mean()
+    elif odds.leader is not None and rivals:
+        _spread_out(probabilities, odds, odds.leader, rivals)
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
     is_doubted = lacks is Lack.WITNESSES
@@ -128,7 +133,7 @@ def judge(
 def _named(
     odds: Odds,
     leader: int,
-    twins: Sequence[int],
+    alike: Sequence[int],
     named_before: int | None,
     contrast: Contrast | None,
     hosts: Hosts,
@@ -136,17 +141,17 @@ def _named(
     """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
 
     Args:
-        leader: its row. twins: see ``_twins``.
+        leader: its row. alike: rows of others that hosts do not tell from it; see ``_twins``, ``_rivals_in_time``.
     """
     trial, update = odds.trial, int(odds.trial.updates[leader])
     is_kept = update == named_before
-    if is_kept or odds.goes_on or (not twins and _is_apart(odds, leader, contrast, hosts)):
+    if is_kept or odds.goes_on or (not alike and _is_apart(odds, leader, contrast, hosts)):
         return _alone_named(odds, leader, contrast, hosts, is_kept=is_kept)
     if odds.probabilities[odds.near].sum() >= KEEPING_PROBABILITY:
-        nearly = odds.log_updates > odds.log_updates[leader] - LOG_MARGIN
+        nearly = _behind(odds, leader, is_in_time=bool(alike)) < LOG_MARGIN
         if named_before in trial.updates[nearly & (trial.log_test >= suspects.LOG_THRESHOLD)]:
             return named_before, None  # it was told apart before, and is not now
-    if contrast is not None and (twins or len(odds.near) > 1):
+    if contrast is not None and (alike or len(odds.near) > 1):
         return None, Lack.ALONE
     return None, _lack_of_contrast(update, contrast)
 
@@ -217,30 +222,57 @@ def _enough(kept: bool) -> float:
 
 
 def _is_apart(odds: Odds, leader: int, contrast: Contrast | None, hosts: Hosts) -> bool:
-    """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
-
-    Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
-    each is left. How long a fault waits nobody knows beforehand, so the one that only seems to fit better must not be
-    named; nor the one that the few hosts with but one of the two speak for a little, at one of many looks.
+    """Whether the leading update is told from those that are not on trial; by releases alone, from any other.
 
     Args:
         leader: its row.
     """
-    trial, others = odds.trial, [row for row in odds.near.tolist() if row != leader]
+    trial = odds.trial
     if contrast is None:
         as_much = trial.log_evidence >= _AS_MUCH_BY_RELEASES * trial.log_evidence[leader]
-        return not others and int(as_much.sum()) == 1
-    events, update = trial.events_of(leader), int(trial.updates[leader])
-    if trial.waits_for_boots(leader):
-        least = max(LOG_MARGIN, LOG_PER_LATE_BOOT * float(events.sum()))
-        if contrast(update) < least and not hosts.is_alone_at_boots(update):
-            return False
-    if not others:
+        return len(odds.near) == 1 and int(as_much.sum()) == 1
+    if not trial.waits_for_boots(leader):
         return True
+    update, events = int(trial.updates[leader]), float(trial.events_of(leader).sum())
+    return contrast(update) >= max(LOG_MARGIN, LOG_PER_LATE_BOOT * events) or hosts.is_alone_at_boots(update)
+
+
+def _rivals_in_time(odds: Odds, named_before: int | None, contrast: Contrast | None) -> list[int]:
+    """The rows of other updates that are told from a leading one by no more than how long a fault takes to strike.
+
+    Where hosts do not tell two updates apart, because all have both, only the time after each is left. How long a fault
+    waits nobody knows beforehand, so the one that only seems to fit better must not be named; nor the one that the few
+    hosts with but one of the two speak for a little, at one of many looks. What is named already has no such rivals.
+    """
+    trial, leader = odds.trial, odds.leader
+    if contrast is None or leader is None or odds.goes_on or trial.updates[leader] == named_before:
+        return []
+    events = trial.events_of(leader)
     is_early = events[[CRASH, DARK], :_EARLY_AGES].sum() >= MOSTLY * events.sum()
     if is_early and not trial.by_departures:
-        return True
-    return all(contrast(update) - contrast(int(trial.updates[row])) >= LOG_THOUSAND for row in others)
+        return []
+    likely = np.flatnonzero(_behind(odds, leader, is_in_time=True) < LOG_THOUSAND).tolist()
+    says = contrast(int(trial.updates[leader]))
+    return [row for row in likely if row != leader and says - contrast(int(trial.updates[row])) < LOG_THOUSAND]
+
+
+def _behind(odds: Odds, leader: int, *, is_in_time: bool) -> Floats:
+    """(U,) how much more the events say for the leading update than for each one.
+
+    Args:
+        is_in_time: as much of it as that may be worth where only the time after each tells: of many events not all.
+    """
+    answer: Floats = odds.log_updates[leader] - odds.log_updates
+    if not is_in_time:
+        return answer
+    return answer * (LOG_THOUSAND / max(LOG_THOUSAND, _LOG_PER_EVENT_IN_TIME * odds.trial.events_of(leader).sum()))
+
+
+def _spread_out(probabilities: Floats, odds: Odds, leader: int, rivals: list[int]) -> None:
+    """Share the probability of updates that only time tells apart by as much of what it says as that may be worth."""
+    rows = [leader, *rivals]
+    log_weights = -_behind(odds, leader, is_in_time=True)[rows]
+    probabilities[rows] = probabilities[rows].sum() * np.exp(log_weights - np.logaddexp.reduce(log_weights))
 
 
 def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:

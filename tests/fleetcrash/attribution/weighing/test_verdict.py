@@ -1044,7 +1044,29 @@ def test_nor_do_more_where_others_have_but_the_other_one(alone, beside, named):
 
 
 @pytest.mark.parametrize(
-    ("lead", "named"), [(2.0, UPDATE), (4.0, None), (8.0, OTHER)], ids=["hardly", "by some", "far ahead"]
+    ("lead", "contrast", "events", "named"),
+    [
+        (8.0, 0.0, EVENTS / 2, True),
+        (8.0, 0.0, EVENTS, False),
+        (12.0, 0.0, EVENTS, True),
+        (12.0, 0.0, 10 * EVENTS, False),
+        (12.0, 8.0, 10 * EVENTS, True),
+    ],
+    ids=["of few", "of many", "of many by far", "of very many", "of very many, as hosts have it"],
+)
+def test_of_many_events_the_time_after_two_updates_is_to_tell_more(lead, contrast, events, named):
+    seen = np.zeros((OUTCOMES, 2, AGES, 1))
+    seen[CRASH, :, 3, 0] = events
+    evidence = np.array([1000.0, 1000.0 + lead])
+    trial = Trial(np.array([UPDATE, OTHER]), seen, seen, evidence, evidence, evidence[:, None])
+    told = _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast={UPDATE: 0.0, OTHER: contrast}.__getitem__)
+    assert told.update == (OTHER if named else None)
+    assert set(told.near) == ({OTHER} if named else {UPDATE, OTHER})
+    assert (told.probabilities[0] > 0.001) == (not named)
+
+
+@pytest.mark.parametrize(
+    ("lead", "named"), [(4.0, UPDATE), (6.0, None), (12.0, OTHER)], ids=["hardly", "by some", "far ahead"]
 )
 @pytest.mark.parametrize("by_departures", [False, True])
 def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelier(by_departures, lead, named):
@@ -1222,12 +1244,12 @@ DELAY = {UPDATE: 30.0, OTHER: 0.0}.__getitem__
 @pytest.mark.parametrize(
     ("leads_by", "contrasts", "by_delay", "named"),
     [
-        (8.0, (47.0, -0.4), DELAY, UPDATE),
+        (12.0, (47.0, -0.4), DELAY, UPDATE),
         (45.0, (47.0, -0.4), DELAY, OTHER),
-        (8.0, (47.0, 46.0), DELAY, OTHER),
-        (8.0, (19.0, -0.4), DELAY, OTHER),
-        (8.0, (47.0, -0.4), lambda _: 0.0, OTHER),
-        (8.0, (47.0, -0.4), lambda _: 30.0, OTHER),
+        (12.0, (47.0, 46.0), DELAY, OTHER),
+        (12.0, (19.0, -0.4), DELAY, OTHER),
+        (12.0, (47.0, -0.4), lambda _: 0.0, OTHER),
+        (12.0, (47.0, -0.4), lambda _: 30.0, OTHER),
     ],
     ids=[
         "far more",
