@@ -254,6 +254,23 @@ class Claims:
             self._meeting[key] = np.array([one is None or one in known for one in of_cells])
         return self._meeting[key]
 
+    def lost_places(self, incidents: Sequence[Incident], tick: int) -> Mask:
+        """(events,) servers of one place that fell silent together and stay away, of which no incident is.
+
+        Where a rise goes on that no update is to blame for, in a region or at a place, they are part of that.
+        """
+        spots, minute = self._inquiry.spots, self._inquiry.news.events.minute
+        lost = self._inquiry.absences.lost(tick) & ~self.taken
+        part = np.zeros(len(lost), bool)
+        for one in incidents:
+            is_rise = one.kind is Kind.NO_UPDATE and one.ended_tick is None and not one.by_outage
+            if is_rise and spots.stands_there[one.wave_spot]:
+                part |= lost & spots.events_at(one.wave_spot) & (minute >= one.onset_minute)
+        if part.any():
+            self._inquiry.absences.are_more(part)
+            self.stake(incidents, tick)
+        return lost & ~part
+
     def _of(self, incident: Incident, tick: int) -> Mask:
         """(events,) those that an incident accounts for, so that they open no second one.
 

@@ -200,7 +200,7 @@ class Detector:
 
     def _watch_places(self, tick: int) -> None:
         """Open an incident when servers of one place that fell silent together do not come back."""
-        lost = self._inquiry.absences.lost(tick) & ~self._claims.taken
+        lost = self._claims.lost_places(self.incidents, tick)
         if lost.any() and self._inquiry.is_a_rise(tick, lost):
             incident = self._opened(tick)
             incident.by_outage = True

@@ -109,6 +109,10 @@ class Absences:
         found[self._cut_off] = False
         return found
 
+    def are_more(self, some: Mask) -> None:
+        """Take note that some of them (events,) are part of what a larger place does, and of none of their own."""
+        self._place[some] = -1
+
     def may_be_restarts(self, tick: int) -> Mask:
         """(events,) servers that have been silent for less than a quarter of an hour, where most are back by then.
 

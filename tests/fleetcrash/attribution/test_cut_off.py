@@ -113,6 +113,20 @@ def test_an_update_that_strikes_elsewhere_meanwhile_is_named_beside_it(empty_lak
     assert [one.kind for one in detector.incidents] == [Kind.NO_UPDATE, Kind.UPDATE]
 
 
+@pytest.mark.parametrize(("region", "incidents"), [("north", 1), ("south", 2)])
+def test_it_is_part_of_what_its_region_does(empty_lake, region, incidents):
+    """Where servers of its other sites crash in that minute, and of no other region."""
+    world = cut_off(gone_for=None)
+    of_site = {n: "north" if n < SITES // 2 else "south" for n in range(SITES)}
+    for n, host in enumerate(world["host"]):
+        host["region"] = of_site[n % SITES]
+    crashing = [n for n in range(SITES, SITES * SERVERS) if n % SITES and of_site[n % SITES] == region]
+    world["crash"] += [{**crash_of(n, place / 20), "os_type": "linux"} for place, n in enumerate(crashing)]
+    detector = judged(world, empty_lake)
+    assert [one.kind for one in detector.incidents] == [Kind.NO_UPDATE] * incidents
+    assert detector.spots.name(detector.incidents[0].wave_spot) == ("region", region)
+
+
 def test_one_server_that_does_not_come_up_again_is_no_news(empty_lake):
     assert alarms(cut_off(gone_for=20, stays_gone=1), empty_lake) == []
 
