@@ -220,7 +220,7 @@ def _new_name_questioned(
         return judgement.taken_back(minutes_open, Lack.IN_TIME)
     if doubts.is_as_ever_at_boots(inquiry, named, tick, case.events, odds.trial, said.of_hosts):
         return judgement.taken_back(minutes_open, Lack.AS_EVER)
-    if restarting := patches_behind(inquiry, tick, case.events, named):
+    if restarting := patches_behind(inquiry, tick, case.events, named, said.of_hosts):
         return judgement.left_open(restarting, minutes_open)
     if odds.foremost is not None and said.strikes_late(named):
         onset = odds.waves.beginning(odds.foremost).onset

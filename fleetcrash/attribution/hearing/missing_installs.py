@@ -9,14 +9,18 @@ to be told what hosts got just before they were struck.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fleetcrash.arrays import Floats, Mask
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.expected.baseline import DARK
 from fleetcrash.attribution.facts.exposure import LATE_MINUTES
 from fleetcrash.attribution.hypotheses.inquiry import Inquiry
 from fleetcrash.attribution.hypotheses.waves import Beginning
 from fleetcrash.attribution.weighing.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
+from fleetcrash.attribution.weighing.verdict import LOG_PER_LATE_BOOT
 from fleetcrash.counts import MOSTLY, clearly_more
 
 _BEFORE_MINUTES = 15  # the release came at most so long before the rise
@@ -25,6 +29,7 @@ _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; 
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
+_RESTART_MINUTES = 30  # a server that a patch restarts is mostly back by then
 _TELL = 3  # so many hosts: of an OS patch, that servers do so at once and not at the boot that it makes, or whose it is
 # Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
 _MANY = 0.25
@@ -81,14 +86,18 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, wave: Beginning, *, is_early
     return tuple(found)
 
 
-def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tuple[int, ...]:
+def patches_behind(
+    inquiry: Inquiry, tick: int, mine: Mask, update: int, of_hosts: Callable[[int], float]
+) -> tuple[int, ...]:
     """OS patches that may be restarting the hosts that seem to fall silent for an update: of the last two hours.
 
     Some agents tell of a patch only at the boot that it makes; see ``detection/gone`` for when that is known. If only
-    hosts of other systems tell of it, it is none of these.
+    hosts of other systems tell of it, it is none of these. Nor is any once hosts are silent for longer than a restart
+    takes, where so many beside lack the update and are spared that a patch must have gone to just those that have it.
 
     Args:
         mine: (events,) the events.
+        of_hosts: what hosts with an update and those beside them say for it; it is dear.
     Returns:
         Their indices; an empty tuple where most of the update's hosts crash, or no install is told of anything.
     """
@@ -107,7 +116,16 @@ def patches_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> tupl
         is_of_others = with_it.sum() >= _TELL and not with_it[alike].any()
         if with_it[servers].sum() < _TELL and not is_of_others:
             found.append(number)
-    return tuple(found)
+    least = max(LOG_THOUSAND, LOG_PER_LATE_BOOT * silent.sum())
+    is_none_of_them = bool(found) and _stay_away(inquiry, tick, silent) and of_hosts(update) >= least
+    return () if is_none_of_them else tuple(found)
+
+
+def _stay_away(inquiry: Inquiry, tick: int, silent: Mask) -> bool:
+    """Whether most of the hosts that fell silent longer ago than a restart takes are not back."""
+    events = inquiry.news.events
+    long_ago = silent & (events.minute <= tick - _RESTART_MINUTES)
+    return bool((events.back_tick[long_ago] > tick).sum() > MOSTLY * max(long_ago.sum(), _TELL))
 
 
 def sent_meanwhile(inquiry: Inquiry, tick: int, of_wave: Mask, onset: int, update: int) -> tuple[int, ...]:

@@ -252,12 +252,17 @@ def test_where_patches_are_told_at_the_boots_that_they_make_servers_that_lack_on
 
 
 @pytest.mark.variants
-@pytest.mark.parametrize("theirs", [True, False])
-def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake, theirs):
-    """Of 300 servers 60 get a policy, and then the patch, of which they tell twenty minutes later.
+@pytest.mark.parametrize(
+    ("theirs", "gone_for", "named_after"),
+    [(True, 20, None), (True, 200, 35), (False, 20, 11)],
+    ids=["they are back", "they stay away", "a patch for others"],
+)
+def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(lake, theirs, gone_for, named_after):
+    """Of 300 servers 60 get a policy, and then the patch, of which they tell as they are back.
 
     Args:
         theirs: whether they do; else it is for laptops of another system, which tell of it at once.
+        gone_for: minutes. named_after: minutes after the first is gone.
     """
     hosts = [f"h{number}" for number in range(300)]
     system = "windows" if theirs else "linux"
@@ -275,20 +280,24 @@ def test_an_update_that_goes_out_beside_a_patch_is_not_named_for_the_restarts(la
     for number, host in enumerate(hosts[:60]):
         gone = 95 + number / 10
         sessions.append({"host_id": host, "online_from": at(-1500), "online_until": at(gone)})
-        sessions.append({"host_id": host, "online_from": at(gone + 20)})
+        sessions.append({"host_id": host, "online_from": at(gone + gone_for)})
         installs.append({"host_id": host, "update_id": "policy", "applied_at": at(82 + number / 20)})
         if theirs:
-            installs.append({"host_id": host, "update_id": "patch", "applied_at": at(gone + 20)})
+            installs.append({"host_id": host, "update_id": "patch", "applied_at": at(gone + gone_for)})
     if not theirs:
         installs += [{"host_id": host, "update_id": "patch", "applied_at": at(92)} for host in laptops]
     append_rows(lake, "session", sessions)
     append_rows(lake, "install", installs)
-    with Engine(lake, as_of=at(300)) as engine:
+    with Engine(lake, as_of=at(290)) as engine:
         detector = run(engine, step_minutes=1)
-    named = [detector.news.suspects[one.update].update_id for one in detector.incidents if one.update is not None]
-    assert detector.incidents
-    assert named == ([] if theirs else ["policy"])
-    assert theirs is all(one.said.named_tick is None for one in detector.incidents)
+    (incident,) = detector.incidents
+    if named_after is None:
+        assert incident.said.named_tick is None
+        return
+    assert incident.update is not None
+    assert incident.said.named_tick is not None
+    assert detector.news.suspects[incident.update].update_id == "policy"
+    assert incident.said.named_tick - int(at(95).timestamp()) // 60 == named_after
 
 
 @pytest.mark.parametrize(("told", "tick"), [(GONE - 3, GONE + 10), (GONE + 9, GONE + 10), (GONE + 20, GONE + 20)])
