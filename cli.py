@@ -20,7 +20,7 @@ from commands import alerts, demo, feeding, gate, housekeeping, judging, quarant
 from commands.options import COMMON, Commands, check_text
 from commands.output import MEANINGS, Exit
 from commands.stopping import Stop, listen
-from fleetcrash.errors import FleetcrashError
+from fleetcrash.errors import FleetcrashError, is_fault
 from fleetcrash.terminal import readable
 
 _LAKE_BEFORE = "lake_before"  # a name of its own: a command's own option would put its default in place of what is said
@@ -55,8 +55,11 @@ def _run(chosen: argparse.Namespace, stop: Stop) -> int:
         return _stopped(stop, serves=chosen.serves)
     except BrokenPipeError:
         streams.say_no_more()  # whoever read our output has seen enough
-        return 128 + signal.SIGPIPE if status is None else status  # a gate that nobody heard must not say go
-    except Exception as error:
+        is_unheard_go = run is gate.gate and status == Exit.DONE
+        return 128 + signal.SIGPIPE if status is None or is_unheard_go else status
+    except BaseException as error:
+        if not is_fault(error):
+            raise
         if stop.asked_by is not None:  # an engine in the middle of a query says so in an error of its own
             return _stopped(stop, serves=chosen.serves)
         if isinstance(error, OSError) and (why := streams.why_unwritable()) is not None:

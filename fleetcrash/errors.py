@@ -29,6 +29,11 @@ class UnreadableSource(FleetcrashError, OSError):
     """A file or folder to load is missing, not permitted, or of an unknown format."""
 
 
+def is_fault(error: BaseException) -> bool:
+    """Whether it is no wish that we end. A panic of deltalake is a fault, but no Exception."""
+    return not isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error in one line, without the stack that some errors of deltalake include."""
     return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())[:300].rstrip(".")

@@ -26,7 +26,7 @@ from fleetcrash.attribution.facts.reading import read_news
 from fleetcrash.attribution.reporting.accounted import accounted_for
 from fleetcrash.attribution.reporting.report import document
 from fleetcrash.documents import JSON
-from fleetcrash.errors import LakeError, one_line
+from fleetcrash.errors import LakeError, is_fault, one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.host_lists import HostLists
 from fleetcrash.store.housekeeping import compact
@@ -228,8 +228,8 @@ def watch(
                     said = _tell(found, said)
                     if looks % _COMPACT_EVERY == 0:
                         _compact(lake)
-            except Exception as error:
-                if stop.is_set():  # a stopped engine raises an error of its own
+            except BaseException as error:
+                if stop.is_set() or not is_fault(error):  # a stopped engine raises an error of its own
                     raise
                 LOG.error("this look failed, and is tried again: %s", one_line(error))
                 metrics.failed()

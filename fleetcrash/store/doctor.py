@@ -15,7 +15,7 @@ from shlex import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fleetcrash.errors import LakeError, one_line
+from fleetcrash.errors import LakeError, is_fault, one_line
 from fleetcrash.records import table_columns
 from fleetcrash.store.aggregates import FOLDER
 from fleetcrash.store.books import Batches, in_the_books
@@ -115,9 +115,8 @@ def _table(lake: Lake, table: str, rows: Batches, progress: Callable[[int, int],
         yield broken(folder, str(error), "The table cannot be read.", BACKUP)
         return
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if not is_fault(error):
             raise
-        # A panic of deltalake is no Exception.
         yield broken(folder, f"Its log cannot be read: {one_line(error)}.", "The table cannot be read.", BACKUP)
         return
     yield from _schema(lake, table, version, outdated, fields)

@@ -27,7 +27,7 @@ from fleetcrash.store.encoding import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
-from fleetcrash.store.trouble import unwritable
+from fleetcrash.store.trouble import full, is_full, unreadable, unwritable
 
 # A file is closed at this size: large enough to be few, small enough to be written again in seconds.
 TARGET_BYTES = 128 * 1024 * 1024
@@ -69,25 +69,22 @@ class Rewriter:
         Args:
             values: read by the query as ``getvariable('name')``; with parameters the answer would be held in memory.
         Raises:
-            LakeError: a file cannot be read.
+            LakeError: a file cannot be read, or the disk has no room to sort them.
         """
         try:
             for name, value in values.items():
                 self._con.execute(f"SET VARIABLE {name} = $value", {"value": value})
             rows_of(self._con, table, paths).create_view("rows", replace=True)
             yield from self._con.sql(query).to_arrow_reader(ROW_GROUP_ROWS)
-        except duckdb.Error as error:
-            raise self._unreadable(table, error) from error
+        except (duckdb.Error, OSError) as error:  # Arrow reports so what went wrong in DuckDB after the first part
+            wrong = full(self._lake.root, table) if is_full(error) else unreadable(self._lake.root, table, error)
+            raise wrong from error
 
     def whole_rows(self, table: str, paths: Sequence[str], query: str, **values: str) -> Iterator[pa.RecordBatch]:
         """Like ``stream``, for an answer with the table's columns; in the types in which they are stored."""
         schema = self._lake.schemas[table]
         for batch in self.stream(table, paths, query, **values):
             yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
-
-    def _unreadable(self, table: str, error: duckdb.Error) -> LakeError:
-        first_line = str(error).splitlines()[0]
-        return LakeError(f"{table} in the lake at {self._lake.root} cannot be read: {first_line}")
 
 
 def write_files(lake: Lake, table: str, batches: Iterable[pa.RecordBatch], *, settled: bool) -> list[NewFile]:

@@ -418,6 +418,24 @@ def test_a_fault_of_ours_is_5_and_says_so(lake, run, monkeypatch):
     assert (status, out) == (5, "")
 
 
+class PanicException(BaseException):
+    """As what is written in Rust panics in Python: no Exception."""
+
+
+def test_so_is_a_panic_and_an_exit_is_none(lake, run, monkeypatch):
+    def ends(error: BaseException):
+        def end(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("fleetcrash.attribution.backtest.run", end)
+
+    ends(PanicException("called `Option::unwrap()` on a `None` value"))
+    assert run("incidents", "--lake", lake)[:2] == (5, "")
+    ends(SystemExit(3))
+    with pytest.raises(SystemExit):
+        run("incidents", "--lake", lake)
+
+
 # -- help, places, streams
 
 

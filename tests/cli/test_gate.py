@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from tests.dashboard import fleet
 from tests.fleetcrash.gate.rollouts import RELEASED, quiet_lake
 from tests.fleetcrash.short import short_outage
 
+ROOT = Path(cli.__file__).parent
 SOAKED = ["--as-of", time_text(RELEASED + timedelta(minutes=130))]
 
 
@@ -44,6 +48,18 @@ def test_go_is_0_and_hold_is_3(quiet, run):
     assert lines[-1].startswith("excess below: the bound, ")
     status, out, _ = run("gate", "u1", "--lake", quiet, *SOAKED, "--json")
     assert (status, json.loads(out)["decision"]) == (3, "hold")
+
+
+@pytest.mark.slow
+def test_a_go_that_nobody_heard_is_no_go(quiet):
+    """A pipe that is closed before the first byte: the answer waits in Python's buffer until the end."""
+    read, write = os.pipe()
+    os.close(read)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "cli", "gate", "u1", "--lake", quiet, *SOAKED, "--max-excess", "0.1"]
+    done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False, env=environment)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_feed_that_has_stopped_altogether_holds_by_this_machines_clock(quiet, run):

@@ -67,6 +67,27 @@ def test_a_lake_that_cannot_be_read_is_told_and_looked_at_again(lake, hooks, cap
     assert "this look failed, and is tried again" in caplog.text
 
 
+def test_a_panic_ends_a_look_and_not_the_watch(lake, monkeypatch, caplog):
+    class PanicException(BaseException):
+        """As what is written in Rust panics in Python: no Exception."""
+
+    looks = []
+
+    def look(self) -> None:
+        looks.append(self)
+        if len(looks) == 1:
+            raise PanicException("a length is out of range")
+
+    monkeypatch.setattr(loop.Monitor, "look", look)
+    metrics = Metrics()
+    watch(
+        lake, interval_s=0.0, stop=Turning(lambda: None, lambda: None), alerting=Following(lake.root), metrics=metrics
+    )
+    assert len(looks) == 2
+    assert looks[0] is not looks[1]
+    assert "this look failed, and is tried again: a length is out of range" in caplog.text
+
+
 def test_findings_that_cannot_be_compacted_are_no_failed_look(lake, monkeypatch, caplog):
     def merged_by_others(*_: object) -> None:
         raise LakeError("incident is being compacted by somebody else.")

@@ -125,6 +125,26 @@ def test_a_full_file_is_ended_and_left_alone_from_then_on(lake, monkeypatch):
     assert len(full & {file.path for file in lake.files("crash")}) == 3
 
 
+@pytest.mark.parametrize("work", [compact, lambda lake: forget(lake, "h-0")], ids=["compact", "forget"])
+def test_damage_in_the_middle_of_a_file_is_said_to_be_that_and_nothing_is_changed(lake, monkeypatch, work):
+    """It shows after the first rows were read: then Arrow raises an error of its own."""
+    monkeypatch.setattr("fleetcrash.store.rewriting.ROW_GROUP_ROWS", 2048)  # what DuckDB has at once
+    for batch in ("one", "two"):
+        append(lake, *[f"h-{number}" for number in range(5_000)], batch=batch)
+    compact(lake, "crash")
+    (file,) = lake.files("crash")
+    path = Path(file.path)
+    last = pq.ParquetFile(path).metadata.row_group(4).column(0)
+    whole = bytearray(path.read_bytes())
+    whole[last.data_page_offset + 40 : last.data_page_offset + 60] = b"\xff" * 20
+    path.write_bytes(whole)
+    append(lake, "h-0", "h-1", batch="three")
+    before = parquet_files(lake)
+    with pytest.raises(LakeError, match=r"crash in the lake at .* cannot be read: .*fleetcrash doctor"):
+        work(lake)
+    assert parquet_files(lake) == before
+
+
 def test_what_has_had_nothing_new_is_left_as_it_is(lake):
     append(lake, "a", batch="one")
     lake.append("update", pa.table({"update_id": ["u"]}), batch_id="one")
