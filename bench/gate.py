@@ -234,6 +234,7 @@ def staged(count: int, seed: int, fault: Fault) -> dict[str, Any]:
             second_went += 1
             waited.append(gone - begin)
     return {
+        "halted_in_the_first": halted / count,
         "past_the_first": first_went / count,
         "past_the_second": second_went / count,
         "minutes_in_the_second": {"median": float(np.median(waited)), "p95": float(np.quantile(waited, 0.95))}

@@ -146,7 +146,8 @@ def _of_fault(lake: Lake, fault: dict[str, Any], incidents: Sequence[dict[str, A
     behind = factor = None
     if oracle.alarm is not None:
         behind = _minutes(alarm - oracle.alarm)
-        named_at = datetime.fromisoformat(incidents[0]["named_at"])
+        turns = [turn for one in incidents for turn in one["history"] if turn["update_id"] == fault["update_id"]]
+        named_at = min(datetime.fromisoformat(turn["at"]) for turn in turns)
         factor = (named_at - released) / max(oracle.alarm - released, timedelta(minutes=1))
     return _Told(
         alarm_delay_min=None if oracle.first is None else _minutes(alarm - oracle.first),

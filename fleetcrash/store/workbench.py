@@ -21,7 +21,7 @@ from fleetcrash.store.database import connect
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
 
-# Judging a batch of 32 MiB of lines took less than 400 MiB; the rest is for comparing it with a large lake.
+# Judging a batch of 128 MiB of lines took some 330 MiB; the rest is for comparing it with a large lake.
 MEMORY_LIMIT = "2GiB"
 
 # DuckDB's advice against what ``Workbench.table`` does for the reason given there.

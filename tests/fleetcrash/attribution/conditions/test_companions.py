@@ -163,9 +163,8 @@ def test_those_struck_first_are_held_against_those_that_got_the_update_first(emp
         names = [suspect.update_id for suspect in news.suspects]
         struck = np.array([row["host_id"] for row in made["crash"]], dtype=object)
         found = others_had(news, names.index("bad"), int(at(120).timestamp()) // 60, struck)
-        shares = {names[one.update]: one.with_it.sum() / one.hosts.sum() for one in found}
         # Of 220 that got it early 200 have it, of 180 that got it later none.
-        assert "policy" not in shares or shares["policy"] > 0.8
+        assert "policy" not in [names[one.update] for one in found]
 
 
 def _is_spared(row: dict[str, object], spared: Sequence[str]) -> bool:
