@@ -20,7 +20,7 @@ from ingest.formats.lines import text_lines_in
 from ingest.formats.log_entries import Entry, entry_of
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.sanitizer_reports import Report
-from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
+from ingest.formats.tracebacks import PYTHON_HEAD, STOPPED, Traceback
 
 _LONGEST_LINE = 64 << 10  # docker and runtimes split longer ones; includes JSON escapes
 _LONGEST_SAID = 16 << 10

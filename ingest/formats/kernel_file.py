@@ -17,7 +17,7 @@ from ingest.formats.deaths import Death, Deaths, has_stack, pids_of, seconds_of
 from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
-from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, stamp_of, time_of_stamp
+from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, pid_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.kernel_processes import MARKS, may_begin
 from ingest.formats.lines import text_lines_in
@@ -139,7 +139,7 @@ class _Log:
         if stamp["writer"]:
             # A line without a header continues the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
-            self._pid = _INIT if stamp["writer"] == "init" else stamp["pid"] if is_of_process(stamp) else None
+            self._pid = _INIT if stamp["writer"] == "init" else pid_of(stamp) if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
             if _is_of_kernel(stamp):  # though a program wrote before it, as in the log of what runs a machine

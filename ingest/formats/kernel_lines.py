@@ -16,7 +16,7 @@ LONGEST_LINE = 2000  # characters that are searched
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORDS = rf"(?:\d{{4}} )?{MONTH} [ \d]?\d (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
 _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write it
-_DATA = r"(?:-|(?:\[[^\]\n]{1,300}\]){1,4})"  # which syslog's new form has before what was written
+_DATA = r"(?:-|(?:\[(?:[^\]\\\n]|\\[^\n]){1,300}\]){1,4})"  # which syslog's new form has before what was written
 _CALLER = (  # the task or processor that writes a line, in the forms of kernels and of phone makers
     r" {0,2}\[\s{0,8}[TC]\d{1,10}(?:@C?\d{1,4})?\]| {1,2}c\d{1,3} {1,8}\d{1,8}(?= )"
     r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
@@ -33,14 +33,17 @@ _STAMP = re.compile(
     # Stamps of a console log.
     rf"|\[(?P<watched>{_ISO}|[A-Z][a-z]{{2}} {_WORDS})\] {{1,4}}(?=\[)"
     r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[|<\d{1,3}>\[)"
-    rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})"
+    rf"|(?:(?P<version>1) )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})"
     r"(?: (?P<zone>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)(?: [A-Z]{3,5})?)??"
     # Writer and host of the line, with the sender's address; or none, as with netconsole, or where people removed it.
     rf"(?:(?: \d{{1,3}}(?:\.\d{{1,3}}){{3}}(?= (?!{_FACILITY} )[\w.-]{{1,255}} ))?"
     rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} |\[\d{{1,10}}\.\d{{3,9}}[\]@])"  # a clock of many digits is no host
     rf"(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?"
-    rf"(?:: ?| - - {_DATA} )|(?P<bare>:? {{1,4}}(?=\[)| - |  )))?"
+    # In syslog's new form the process and the kind of the message may be told apart from the writer.
+    rf"(?:: ?| - - {_DATA} \ufeff?"
+    rf"|(?(version) (?:-|(?P<procid>\d{{1,10}})|[!-~]{{1,128}}) [!-~]{{1,32}} {_DATA} \ufeff?|(?!)))"
+    r"|(?P<bare>:? {1,4}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[)"
     r"|(?:\[\w[\w.-]{0,63}@[^\]\s]{1,255} [^\]]{1,100}\]|\w[\w.-]{0,63}@[\w.-]{1,255}:[~/][^\s#$]{0,100}|~|/) ?[#$] "
@@ -117,7 +120,13 @@ def is_of_syslog(stamp: re.Match[str]) -> bool:
 
 def is_of_process(stamp: re.Match[str]) -> bool:
     """Whether a stamp of syslog names the process that wrote the line."""
-    return bool(stamp["host"] and stamp["pid"]) and is_of_syslog(stamp)
+    return bool(stamp["host"] and pid_of(stamp)) and is_of_syslog(stamp)
+
+
+def pid_of(stamp: re.Match[str]) -> str | None:
+    """The process that wrote a line, if its stamp has one."""
+    pid: str | None = stamp["pid"] or stamp["procid"]
+    return pid
 
 
 def line_of(said: str, stamp: re.Match[str], *, origin: Any) -> Line:

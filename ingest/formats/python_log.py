@@ -19,12 +19,15 @@ from ingest.formats.format import HEAD_BYTES, Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import OF_CONTAINER, nearest_stamp
 from ingest.formats.sanitizer_reports import Report
-from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback, begins_traceback
+from ingest.formats.tracebacks import PYTHON_HEAD, STOPPED, Traceback, begins_traceback
 
 _LONGEST_LINE = 4000
 _LINES_BEFORE = 40  # in which a time is searched
 _OF_NO_PROCESS = re.compile(r"Exception in thread |Exception ignored |Exception in callback |Task exception |Future ")
 _LOGGED = re.compile(r"\b(?:error|warn(?:ing)?|exception|failed|failure|retrying)\b", re.IGNORECASE)
+# How a line of a log begins whose program writes no time.
+_LEVEL = re.compile(r"\W{0,3}(?:DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
+_MOST_OF_MESSAGE = 40  # lines, from the second on
 _FENCE = re.compile(r"\s{0,12}(?:`{3,9}|~{3,9}|</?(?:pre|code)>)")
 _COMMAND = re.compile(r"(?:.{0,120}(?:[$#%\u276f\u279c\u00bb]|(?:PS |[A-Z]:\\).{0,120}>)|>) ?\S")  # behind a prompt
 _ENDED = re.compile(
@@ -39,18 +42,18 @@ class _Log:
 
     Attributes:
         above: the line above it. at: the time of the last line before it that has one.
+        more: lines since that may be of its message.
     """
 
     traceback: Traceback = field(default_factory=Traceback)
+    more: int = 0
     above: str = ""
     at: str | None = None
     before: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
 
     def feed(self, line: str) -> Report | None:
         """Process the next line. Returns the report of a traceback, if this line says that the program ended."""
-        prefix = OF_CONTAINER.match(line)
-        said = line[prefix.end() :] if prefix else line
-        traceback = self.traceback
+        said, traceback = _said_in(line), self.traceback
         if not traceback.lines and not begins_traceback(said):
             self._go_on(line, said)
             return None
@@ -59,11 +62,17 @@ class _Log:
         if is_new:
             self.above = self.before[-1] if self.before else ""
             self.at = nearest_stamp([line, *reversed(self.before)])
-        if traceback.feed(said) or (traceback.thrown and said[:1].isspace()):  # its message may have several lines
+        if traceback.feed(said):
+            self.more = self.more if not said.strip() else 0
+            return None
+        if traceback.thrown and said[:1].isspace():  # its message may have several lines
             return None
         is_shown = _FENCE.match(said) and (_FENCE.match(self.above) or _COMMAND.match(self.above))
         is_end = traceback.thrown and (is_shown or _ENDED.search(said)) and not _LOGGED.search(self.above)
         report = self.report() if is_end else None
+        if report is None and traceback.thrown and self._may_be_of_message(said):
+            self.more += 1
+            return None
         traceback.clear()
         self._go_on(line, said)
         return report
@@ -75,9 +84,25 @@ class _Log:
             return None
         return Report(thrown["name"], thrown[0], at=self.at, lines=list(self.traceback.lines))
 
+    def _may_be_of_message(self, said: str) -> bool:
+        """Whether a line that is not indented may be of the message: one that differs from what the program logs."""
+        if self.more >= _MOST_OF_MESSAGE or _FENCE.match(said) or _is_logged(said):
+            return False
+        return not self.before or any(_is_logged(_said_in(one)) for one in self.before)
+
     def _go_on(self, line: str, said: str) -> None:
         if said.strip():
             self.before.append(line)
+
+
+def _said_in(line: str) -> str:
+    """A line without what a container's log has before it."""
+    prefix = OF_CONTAINER.match(line)
+    return line[prefix.end() :] if prefix else line
+
+
+def _is_logged(said: str) -> bool:
+    return _LEVEL.match(said) is not None or nearest_stamp([said]) is not None
 
 
 def _reports(lines: Iterable[str], *, has_end: bool) -> Iterator[Report]:

@@ -61,7 +61,7 @@ def _recognises(head: Head) -> bool:
     looked_at: dict[re.Pattern[str], int] = {}  # lines without a proof, of those that may be far from the head
     for at, line in enumerate(lines):
         report = report_of(line) if heads.may_begin(line, marks) else None
-        if report is None or _is_of_system(line, report):
+        if report is None or _is_of_system(line, report) or not _may_follow(report, lines[max(at - 2, 0) : at]):
             continue
         proof, until = report.proof, _until_stack(report)
         if proof is None:
@@ -72,6 +72,11 @@ def _recognises(head: Head) -> bool:
         if until > _UNTIL_STACK:
             looked_at[proof] = end
     return False
+
+
+def _may_follow(report: Report, before: Sequence[str]) -> bool:
+    """Whether a report may begin after some lines."""
+    return report.thrown is None or report.thrown.may_follow(before)
 
 
 def _is_of_system(line: str, report: Report) -> bool:
@@ -107,11 +112,11 @@ def _has_ended(report: Report) -> bool:
 def _reports(lines: Iterator[str]) -> Iterator[Report]:
     report: Report | None = None
     has_begun = False  # whether there was a report of which no summary has come
-    before: deque[str] = deque(maxlen=_UNTIL_STACK)
+    before: deque[str] = deque(maxlen=_UNTIL_STACK)  # the newest last
     for number, line in enumerate(lines):
         begun = report_of(line)
-        if begun and report and report.thrown and report.thrown.between and not begun.message.strip(" ^"):
-            begun = None  # what points at the line above
+        if begun and not _may_follow(begun, before):
+            begun = None
         if begun and begun.tool:
             is_again, has_begun = begun.is_summary and has_begun, not begun.is_summary
             begun = None if is_again else begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 from ingest.formats.stack_steps import Step, is_path, path_of, short_path, steps_of
@@ -33,13 +34,15 @@ _LUA = re.compile(
 
 def javascript(lines: Sequence[str]) -> list[Step]:
     """Stacks of Node, browsers and Hermes, without calls of the engine itself, as ``Array.map (<anonymous>)``."""
-    return steps_of(lines, lambda line: _v8_step(line.strip()) or _gecko_step(line.strip()))
+    outer = takewhile(lambda line: not line.lstrip().startswith("[cause]: "), lines)
+    return steps_of(list(outer), lambda line: _v8_step(line.strip()) or _gecko_step(line.strip()))
 
 
 def _v8_step(line: str) -> Step | None:
     """``at run (/app/main.js:3:9)``, ``at async Server.run (file:///app/main.mjs:3:9)``, ``at /app/main.js:3:9``."""
     if not line.startswith("at "):
         return None
+    line = line.removesuffix(" {")  # what else the error has comes after its last frame
     called, place = "", line[3:].strip().removeprefix("async ")
     if line.endswith(")"):
         called, _, place = line[3:-1].strip().partition(" (")

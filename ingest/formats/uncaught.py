@@ -17,9 +17,9 @@ from ingest.formats import stacks
 from ingest.formats.crashes import Frame
 from ingest.formats.stack_steps import short_path
 
-_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
+NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
 _CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # the error code of a system call, in .NET
-_JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
+_JAVA = re.compile(rf'Exception in thread "main" (?P<name>{NAME})(?:: .*)?')
 _UNHANDLED = (  # as .NET Framework says it in the language of the system
     "Unbehandelte Ausnahme", "Exception non gérée", "Excepción no controlada", "Eccezione non gestita",
     "Exceção Sem Tratamento", "Необработанное исключение", "Nieobsłużony wyjątek", "Neošetřená výjimka",
@@ -27,17 +27,18 @@ _UNHANDLED = (  # as .NET Framework says it in the language of the system
 )  # fmt: skip
 _NET = re.compile(
     rf"(?:Unhandled [Ee]xception[.:](?! [ce][0-9a-f]{{7}}$)|(?:{'|'.join(_UNHANDLED)})\s?[:：])"
-    rf"\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
+    rf"\s{{0,3}}(?P<name>{NAME})?{_CODE}(?:: .*)?"
 )
-_MONO = re.compile(rf"\[ERROR\] FATAL UNHANDLED EXCEPTION: {{0,3}}(?P<name>{_NAME})(?:: .*)?")
-_NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|The RW block|0x[0-9A-F]{{8}})\b")
+_MONO = re.compile(rf"\[ERROR\] FATAL UNHANDLED EXCEPTION: {{0,3}}(?P<name>{NAME})(?:: .*)?")
+_NET_REASON = re.compile(rf"(?:{NAME}Exception|Internal CLR error|Invalid Program|The RW block|0x[0-9A-F]{{8}})\b")
 _NET_ITSELF = re.compile(
     rf"(?P<what>Stack overflow|Process terminated|Fatal error(?=\.(?:$| {_NET_REASON.pattern})))\.(?: (?P<said>.*))?"
 )
 _NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # marks the place in the line above
-_DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{_NAME}): .*")
+_NODE_PLACE = re.compile(r".*\S:\d{1,9}\s*$")  # of the line between them
+_DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{NAME}): .*")
 _RUBY = re.compile(
-    rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{_NAME})\)"
+    rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{NAME})\)"
 )
 _SPRING = re.compile(r"(?:\d{4}-|\d\d:|\[)[^|]{0,300}\bSpringApplication\s{1,60}:? {0,3}-? {0,3}Application run failed")
 # A web server logs what PHP writes to it.
@@ -49,9 +50,9 @@ _PHP = re.compile(rf"{_OF_PHP}Uncaught (?:exception ')?(?P<name>[A-Za-z_\\][\w\\
 _PHP_FLAT = re.compile(rf"{_PHP.pattern[:-2]}.{{1,2000}} Stack trace: {{1,2}}#0 .*")  # where a shipper joins its lines
 _PHP_JOINED = re.compile(r" {1,2}(?=#\d{1,4} |Stack trace: |thrown in )")
 _NET_FLAT = re.compile(
-    rf"Unhandled [Ee]xception[.:] (?P<name>{_NAME}(?:Exception|Error)){_CODE}: .{{0,2000}}? at {_NAME}\(.*"
+    rf"Unhandled [Ee]xception[.:] (?P<name>{NAME}(?:Exception|Error)){_CODE}: .{{0,2000}}? at {NAME}\(.*"
 )
-_NET_JOINED = re.compile(rf" {{1,4}}(?=at {_NAME}[(`\[])")
+_NET_JOINED = re.compile(rf" {{1,4}}(?=at {NAME}[(`\[])")
 _PHP_LIMIT = re.compile(
     rf"{_OF_PHP}(?P<name>Allowed memory size|Maximum execution time) of .{{1,60}} (?P<how>exhausted|exceeded)\b.*"
 )
@@ -75,9 +76,9 @@ MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Except
 # How a line of the same report begins, after the first frame.
 GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |#\d|[}\]]|Node\.js v\d|Deno \d|$")
 
-_CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
-_WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")
-_THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
+_CAUSE = re.compile(rf"\s*Caused by: (?P<name>{NAME})(?:: .*)?")
+_WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{NAME}){_CODE}(?:: .*)?")
+_THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
 _DART_STEP = re.compile(
     r"#\d{1,4} {2,9}(?P<function>\S.{0,300}?) \((?P<path>(?:package|file|dart):[^\s():]{1,500}:\d{1,9})(?::\d{1,9})?\)"
@@ -100,7 +101,10 @@ _RUBY_PARTS = re.compile(
 _RUBY_STEP = re.compile(rf"\S{{1,300}}\(\S{{0,300}}\) \[0x[0-9a-f]{{4,16}}\]|(?P<outer>{_RUBY_OUTER})")
 _RUBY_HANDLER = re.compile(r"[^\s(]{1,300}\((?:sig(?:segv|bus|ill|abrt)|rb_bug)\b")
 _NO_NAME = re.compile(r"\(0x[0-9a-f]{4,16}\)")
-_NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
+_NODE_PROOF = re.compile(  # its frames have a line and a column, and no others that begin so
+    r"\s*at \S.{0,1000}?(?::\d{1,9}:\d{1,9}\b|\((?:<anonymous>|native)\b)"
+    r"|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): "
+)
 _MOST_HEAD = 20  # lines between head and first frame
 
 
@@ -115,6 +119,7 @@ class Form:
         again: a line whose ``same`` tells whether another report is of the same crash.
         aborts: whether SIGABRT then ends the process.
         until: most lines from the head to the proof; None for as many as most have.
+        place: what the line before the one above the head says; None if the head can stand alone.
     """
 
     head: re.Pattern[str]
@@ -124,6 +129,11 @@ class Form:
     again: re.Pattern[str] | None = None
     aborts: bool = False
     until: int | None = None
+    place: re.Pattern[str] | None = None
+
+    def may_follow(self, before: Sequence[str]) -> bool:
+        """Whether the head may follow some lines, if these are known: others than Node mark a place in a line, too."""
+        return self.place is None or len(before) < 2 or self.place.match(before[-2]) is not None
 
 
 def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -274,7 +284,7 @@ FORMS = (
     Form(_NET, _NET_AT, _of_net, aborts=True),
     Form(_MONO, None, _of_net),
     Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS, aborts=True),
-    Form(_NODE, _NODE_PROOF, _of_script),
+    Form(_NODE, _NODE_PROOF, _of_script, place=_NODE_PLACE),
     Form(_DENO, _AT, _of_script),
     Form(_RUBY, _FROM, _of_ruby),
     Form(_SPRING, _AT, _of_spring),
@@ -322,78 +332,3 @@ def _same(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
 def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:
     """The stack, innermost first."""
     return stacks.read("\n".join(form.told(lines)[2])).frames
-
-
-STOPPED = "KeyboardInterrupt"  # stopped by somebody
-PYTHON_HEAD = "Traceback (most recent call last):"
-_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-_PYTHON = re.compile(rf"(?P<name>{_NAME})(?:: .*)?")
-_MOST_PYTHON = 600
-_GROUP_HEAD = re.compile(r"  \+ Exception Group Traceback \(most recent call last\):")
-_OF_GROUP = re.compile(r" {1,400}(?:\| ?|(?P<rule>\+[-+]))(?P<said>.*)")
-
-
-def begins_traceback(line: str) -> bool:
-    """Whether a line is the head of a traceback, or of that of a group of exceptions."""
-    return line.startswith(PYTHON_HEAD) or _GROUP_HEAD.match(line) is not None
-
-
-class Traceback:
-    """The last traceback of Python in some lines, with those to which it is chained.
-
-    Attributes:
-        lines: of it. thrown: the last line, which names the exception; None before it has come.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.thrown: re.Match[str] | None = None
-        self._is_group = self._is_first = False
-
-    def feed(self, line: str) -> bool:
-        """Process the next line. Returns whether it belongs to a traceback."""
-        if _GROUP_HEAD.match(line):
-            self.clear()
-            self._is_group = True
-            self.lines.append(PYTHON_HEAD)
-            return True
-        if self._is_group:
-            return self._feed_group(line)
-        is_link = bool(self.lines) and line.startswith(_CHAINED)
-        if line.startswith(PYTHON_HEAD) or is_link:
-            if self.thrown is not None and not is_link:
-                self.clear()
-            self.thrown = None
-        elif not self.lines or (self.thrown is not None and line.strip()):
-            return False
-        elif line[:1].strip():
-            has_steps = not self.lines[-1].startswith(PYTHON_HEAD)
-            self.thrown = _PYTHON.fullmatch(line.rstrip()) if has_steps else None
-            if self.thrown is None:  # output of others in between
-                self.clear()
-                return False
-        if line.strip() and len(self.lines) < _MOST_PYTHON:
-            self.lines.append(line)
-        return True
-
-    def _feed_group(self, line: str) -> bool:
-        """A group's own traceback, and those of its exceptions, of which the first with a traceback counts."""
-        found = _OF_GROUP.fullmatch(line.rstrip())
-        if found is None:
-            return not line.strip()
-        said = found["said"]
-        if self._is_first and self.thrown is not None:
-            return True
-        if said.lstrip(" |").startswith(PYTHON_HEAD):
-            said, self._is_first, self.thrown = PYTHON_HEAD, True, None
-        elif not found["rule"] and said[:1].strip():
-            self.thrown = _PYTHON.fullmatch(said) or self.thrown
-        if len(self.lines) < _MOST_PYTHON:
-            self.lines.append(said)
-        return True
-
-    def clear(self) -> None:
-        """Forget the traceback."""
-        self.lines.clear()
-        self.thrown = None
-        self._is_group = self._is_first = False

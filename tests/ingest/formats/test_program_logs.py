@@ -17,6 +17,7 @@ from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 from tests.ingest.formats.test_containers import JAVA, PYTHON
 
+GO = "panic: no room\n\ngoroutine 1 [running]:\nmain.push()\n\t/srv/relay/queue.go:12 +0x1d\n"
 LOGGED = "2024-07-19 04:10:02,123 INFO relay.queue: pushed 7\n"
 FAILED = "2024-07-19 04:10:02,123 ERROR relay.queue: cannot push\n"
 STARTS = "2024-07-19 04:10:09,001 INFO relay: starting relay 3.2\n"
@@ -144,6 +145,11 @@ def test_a_start_that_failed_is_told_by_its_framework():
         f"It fails:\n```\n$ relay\n{PYTHON}```\nWhat can we do?\n",
         f"It fails:\n\n~~~\n{PYTHON}~~~\n",
         f"<pre>\n{PYTHON}</pre>\n",
+        LOGGED + PYTHON + "[SQL: SELECT 1]\n(Background on this error at: https://a.example)\n",
+        "INFO:relay:up\n" + PYTHON + "url\n  Field required\n",
+        PYTHON + "note: the queue was full\n",
+        LOGGED + PYTHON + "[SQL: SELECT 1]\nrelay exited with code 1\n" + LOGGED,
+        LOGGED + PYTHON.replace(": cannot start", ":") + "\nPLEASE READ THIS\n\nThe queue is full.\n",
         "".join(f"2024-07-19T04:10:02Z {line}\n" for line in PYTHON.splitlines()),
         "".join(f"relay-1  | {line}\n" for line in (LOGGED + PYTHON).splitlines()),
     ],
@@ -159,6 +165,9 @@ def test_a_traceback_that_ends_a_process(said):
         FAILED + PYTHON + LOGGED,
         LOGGED + PYTHON + LOGGED,
         FAILED + PYTHON + STARTS,
+        FAILED + PYTHON + "[SQL: SELECT 1]\n" + LOGGED,
+        LOGGED + PYTHON + "a line\n" * 41,
+        "up\n" + PYTHON + "will retry in 5 s\n",
         LOGGED + "Exception in thread Thread-1 (run):\n" + PYTHON,
         "Exception ignored in: <function Queue.__del__ at 0x7f10>\n" + PYTHON,
         LOGGED + PYTHON.replace("ValueError: cannot start", "KeyboardInterrupt"),
@@ -169,6 +178,32 @@ def test_a_traceback_that_ends_a_process(said):
 )
 def test_a_traceback_of_a_program_that_goes_on_or_was_stopped(said):
     assert format_of(head(said.encode())) is None
+
+
+HANDLED = PYTHON.replace("    push()\n", "    push()\n    ^^^^^^\n") + LOGGED
+NODE_HANDLED = (
+    "Error: socket hang up\n    at socketOnEnd (node:_http_client:519:23)\n    at emit (node:events:531:35)\n"
+)
+COMPILED = "relay.c:3:5: error: expected ';'\n    3 |     push()\n      |           ^\n1 error generated.\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HANDLED + FAILED + "java.io.IOException: no room\n\tat com.acme.relay.Queue.push(Queue.java:13)\n" + LOGGED,
+        HANDLED + FAILED + NODE_HANDLED + LOGGED,
+        "".join(f"relay-1  | {line}\n" for line in (HANDLED + NODE_HANDLED).splitlines()),
+        COMPILED + NODE_HANDLED,
+    ],
+    ids=["java", "node", "compose", "clang"],
+)
+def test_what_others_than_node_mark_in_a_line_begins_no_report(said):
+    assert format_of(head(said.encode())) is None
+
+
+def test_nor_does_it_hide_what_follows():
+    crash = one(HANDLED + GO)
+    assert (crash["code"], crash["frames"][0]["function"]) == ("panic", "main.push")
 
 
 def test_a_log_that_was_rotated_ends_elsewhere():

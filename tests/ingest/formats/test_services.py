@@ -47,6 +47,25 @@ def test_lines_of_others_stand_between():
     assert crashes(UP, *mixed, other, END) == crashes(UP, TRACEBACK, END)
 
 
+def test_syslogs_new_form_says_the_same():
+    def new(said: str, writer: str) -> str:
+        return "".join(f"<27>1 2026-07-19T04:10:02Z web-1 {writer} {line}\n" for line in said.splitlines())
+
+    end = new(EXITED, 'systemd 1 - [origin software="rsyslogd"]')
+    (crash,) = crashes(new("Started relay.service - Relay.", "systemd 1 - -"), new(PYTHON, "python3 812 - -"), end)
+    (told,) = crashes(UP, TRACEBACK, END)
+    assert crash == told
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["url\n  Field required\n    See https://a.example", "LINE 1: SELECT 1\n             ^\n\n[SQL: SELECT 1]"],
+)
+def test_a_message_may_have_more_lines(message):
+    (crash,) = crashes(UP, syslog(PYTHON + message), END)
+    assert (crash["code"], crash["tags"]["message"]) == ("ValueError", "ValueError: cannot start")
+
+
 def test_a_journal_says_the_same():
     common = {"_MACHINE_ID": "m1", "__REALTIME_TIMESTAMP": "1721362202000000"}
     entries = [{**common, "_PID": "812", "MESSAGE": line} for line in PYTHON.splitlines()]

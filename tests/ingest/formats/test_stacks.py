@@ -711,3 +711,17 @@ def test_nets_code_that_was_compiled_ahead_of_time():
 def test_an_offset_is_from_where_a_module_begins(place, module, offset):
     (frame,) = stacks.read(f"    #0 0x1a2b3c4d5 in start+0x9d4 ({place})").frames
     assert (frame.module, frame.function, frame.offset) == (module, "start", offset)
+
+
+def test_the_last_frame_of_an_error_with_more_in_it_counts_and_none_of_its_cause():
+    said = (
+        "Error: connect ECONNREFUSED 127.0.0.1:5432\n"
+        "    at open (/srv/relay/db.js:9:3)\n"
+        "    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16) {\n"
+        "  errno: -111,\n"
+        "  [cause]: Error: no route\n"
+        "      at route (/srv/relay/net.js:4:1)\n"
+        "}\n"
+    )
+    found = [(frame.module, frame.function) for frame in stacks.read(said).frames]
+    assert found == [("relay/db.js", "open"), ("node:net", "TCPConnectWrap.afterConnect [as oncomplete]")]
