@@ -18,7 +18,9 @@ _TEXT_BYTES = 64  # without a zero byte in as many, a file is a text
 # Comments, and elements with which people arrange text among what they write, are no page.
 _IN_PROSE = r"!--|/?(?:details|summary|pre|code|p|br|b)\b"
 # A brace before a name, or a text, and a comma, as in Erlang's terms, begins no JSON.
-_MARKED_UP = re.compile(rf"\s*(?:\{{(?![a-z_]{{1,60}},|\"[^\"\n]{{1,60}}\",)|\[\s*\{{|<(?!{_IN_PROSE})[?!A-Za-z])")
+_MARKED_UP = re.compile(
+    rf"\s*(?:\{{(?![a-z_]{{1,60}},|\"[^\"\n]{{1,60}}\",)|\[\s*\{{|<(?!{_IN_PROSE}|internal:)[?!A-Za-z])"
+)
 _BIG_ENDIAN = re.compile(rb"\0[\t\n\r -~]\0[\t\n\r -~]")  # other binary forms may begin with one zero byte
 _CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _MOST_BYTES = 64 << 20  # of a document; parsing has its own bound, see Told

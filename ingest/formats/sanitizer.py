@@ -149,7 +149,7 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
             held.is_fatal, held.tool, held.proof = True, report.tool, proof
             # The stack of an exit says nothing.
             stacks_told = [held.frames()] if report.code == _BY_EXIT else [held.frames(), report.frames()]
-            held.stack = max(stacks_told, key=_telling)
+            held.stack = report.frames() if _is_cause(held, report) else max(stacks_told, key=_telling)
             held.lines += report.lines
         else:
             goes_on = not held.is_fatal and held.tool is not None and held.tool == report.tool
@@ -179,7 +179,7 @@ def _is_of_same(first: Report, then: Report) -> bool:
         return True
     if then.is_java and first.message.startswith(_FOR_MEMORY):
         return True
-    if _ends(first, then):
+    if _ends(first, then) or _is_cause(first, then):
         return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True
@@ -200,6 +200,12 @@ def _ends(first: Report, then: Report) -> bool:
         return then.number - first.number - len(first.lines) <= _UNTIL_STACK
     is_next = first.code == "Assertion failed" and then.number - first.number <= _NEXT
     return is_next and then.thrown is not None and then.thrown.told(then.lines)[0] == "SIGABRT"
+
+
+def _is_cause(first: Report, then: Report) -> bool:
+    """Whether a report that follows at once tells of the cause of an exception."""
+    is_next = then.number == first.number + len(first.lines)
+    return is_next and uncaught.is_cause(then.thrown, then.lines, first.thrown, first.lines)
 
 
 def _is_end_of(first: Report, then: Report) -> bool:

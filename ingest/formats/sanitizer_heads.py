@@ -46,7 +46,10 @@ GOROUTINE = re.compile(  # or what Go prints before them
     r"|PC=0x[0-9a-f]{1,16} m=-?\d{1,9} sigcode="
 )
 _OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
-RUST = re.compile(r"thread '(?:main|<main>|(?P<other><unnamed>))'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+RUST = re.compile(
+    r"thread '(?:main|<main>|(?P<other><unnamed>)|(?P<named>[^'\n]{1,60}))'(?: \(\d+\))? panicked at (?P<what>\S.*)"
+)
+RUST_ABORTED = re.compile(r"thread caused non-unwinding panic\. aborting\.")  # any other panic ends one thread
 FUZZED = re.compile(r"==\d{1,10}== ERROR: libFuzzer: deadly signal")  # whose harness lets no panic go on
 RUST_ITSELF = "fatal runtime error: "
 _RUST_ITSELF = re.compile(rf"(?P<what>{RUST_ITSELF}[A-Za-z][^\n]{{2,100}}?)(?:, aborting)?\s*$")

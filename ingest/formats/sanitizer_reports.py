@@ -149,7 +149,8 @@ def _report_said(said: str) -> Report | None:
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
         return Report(_without_values(what) if is_own else "panic", message, proof=heads.GOROUTINE, is_fatal=False)
     if found.re is heads.RUST:
-        return Report("panic", message, proof=heads.FUZZED if found["other"] else None)
+        other = heads.FUZZED if found["other"] else None
+        return Report("panic", message, proof=heads.RUST_ABORTED if found["named"] else other)
     if found.re is heads.V8:
         return Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
     if found.re is heads.SELF_CHECK:

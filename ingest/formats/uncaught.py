@@ -38,7 +38,9 @@ _NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # marks the place in the
 _NODE_PLACE = re.compile(r".*\S:\d{1,9}\s*$")  # of the line between them
 _DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{NAME}): .*")
 _RUBY = re.compile(
-    rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{NAME})\)"
+    # A script may have any name.
+    r"(?:<internal:[^<>]{1,300}>|[^\s:][^:]{0,300}\.rb|[\w.@+-]{0,60}(?:/[\w.@+-]{1,100}){1,20})"
+    rf":\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{NAME})\)"
 )
 _SPRING = re.compile(r"(?:\d{4}-|\d\d:|\[)[^|]{0,300}\bSpringApplication\s{1,60}:? {0,3}-? {0,3}Application run failed")
 # A web server logs what PHP writes to it.
@@ -69,7 +71,8 @@ _SIGNALS = {
 }  # fmt: skip
 _ADDRESS = re.compile(r" (?:at )?(?:0x[0-9a-f]{1,16}|\(.{0,200}\)).*")
 # Every head contains one of these.
-MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
+MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED",
+         "^", ":in `", ":in '",
          "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
          "Windows fatal exception: ", "Fatal error: ", "Application run failed",
          "Fatal error.", "Process terminated.", "Stack overflow.", "[BUG] ", *_UNHANDLED)  # fmt: skip
@@ -90,6 +93,7 @@ _FROM = re.compile(r"\s*from \S")
 _NET_STEP = re.compile(r"\s{0,9}at [\w<>]{1,200}[.+`]\w")
 _NET_REPEATS = re.compile(r"-{10,80}\s*$|Repeat(?:ed)? \d{1,12} times:")
 _THREADS = re.compile(rf"\s*$|{_THREAD.pattern}")
+_RUBY_LINE = re.compile(r":\d{1,7}(?=:in )")
 _RUBY_NATIVE = "-- C level backtrace information -"
 _RUBY_PROOF = re.compile(rf"-- (?:Control frame|Ruby level backtrace) information -|{_RUBY_NATIVE}")
 # A function into which the one above was inlined, which has no address.
@@ -197,8 +201,9 @@ def _of_script(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_ruby(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    found = _RUBY.fullmatch(lines[0].strip())
-    return (found["name"], found["what"], lines) if found else (None, lines[0], lines)
+    at = max((at for at, line in enumerate(lines) if _RUBY.fullmatch(line.strip())), default=0)  # causes come last
+    found = _RUBY.fullmatch(lines[at].strip())
+    return (found["name"], found["what"], lines[at:]) if found else (None, lines[0], lines)
 
 
 def _of_spring(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -323,6 +328,14 @@ def is_told_again(form: Form | None, lines: Sequence[str], first: Form | None, f
         return False
     has_stack = any(map(_NET_AT.match, first_lines[1:]))
     return has_stack and form.told(lines)[0] == first.told(first_lines)[0]
+
+
+def is_cause(form: Form | None, lines: Sequence[str], first: Form | None, first_lines: Sequence[str]) -> bool:
+    """Whether what Ruby says next is the cause of an exception, as both came from one place, and no second crash."""
+    if form is None or form is not first or form.head is not _RUBY or lines[0] == first_lines[0]:
+        return False
+    then, before = (next((line for line in reversed(one) if line.strip()), "") for one in (lines, first_lines))
+    return _RUBY_LINE.sub("", then.strip()) == _RUBY_LINE.sub("", before.strip())
 
 
 def _same(form: re.Pattern[str], lines: Sequence[str]) -> str | None:

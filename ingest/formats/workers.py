@@ -91,7 +91,7 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     (None, re.compile(  # zsh, of a command or of a job; bash of a job
         rf"(?:zsh: {WORD}(?: \(core dumped\))?"
         rf"|\[\d{{1,4}}\]\s{{1,4}}[+-]? ?{_PID} (?P<of_job>{_ANY_WORD}) \(core dumped\)"
-        rf"|\[\d{{1,4}}\][+-]?\s{{1,4}}(?P<of_bash>{_ANY_WORD})\s{{1,9}}\(core dumped\))\s{{1,9}}(?:[A-Z_]\w*=\S* )*"
+        rf"|\[\d{{1,4}}\][+-]?\s{{1,4}}(?P<of_bash>{_ANY_WORD})\s{{1,40}}\(core dumped\))\s{{1,9}}(?:[A-Z_]\w*=\S* )*"
         rf"(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
     (None, re.compile(  # cargo, of what it ran
         rf".{{0,100}}process didn't exit successfully: `(?P<path>[^`\s]{{1,300}})(?: [^`]{{0,2000}})?` "

@@ -307,3 +307,44 @@ def test_an_exception_that_others_logged_or_joined_into_a_line(said, code, calle
 def test_a_joined_line_without_a_stack_is_no_crash():
     for said in (JOINED_PHP.partition("#0")[0], JOINED_NET.partition("   at")[0]):
         assert crashes_of(SANITIZER, f"{said}\nand so on\n".encode()) == []
+
+
+RUBY = """\
+lib/db.rb:8:in `rescue in connect': no queue (RuntimeError)
+\tfrom lib/db.rb:5:in `connect'
+\tfrom bin/run:4:in `<main>'
+"""
+RUBY_CAUSE = """\
+lib/db.rb:6:in `open': no room (Errno::ENOSPC)
+\tfrom lib/db.rb:6:in `connect'
+\tfrom bin/run:4:in `<main>'
+"""
+
+
+def test_what_ruby_says_next_is_the_cause_and_no_second_crash():
+    crash = one(RUBY + RUBY_CAUSE)
+    assert (crash["code"], crash["frames"][0]["function"]) == ("Errno::ENOSPC", "open")
+    for twice in (RUBY + LOGGED + RUBY_CAUSE, RUBY + RUBY, RUBY + RUBY_CAUSE.replace("<main>", "<top (required)>")):
+        assert len(crashes_of(SANITIZER, twice.encode())) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "function"),
+    [
+        ("bin/run", "open"),
+        ("<internal:/usr/lib/ruby/rubygems/kernel_require.rb>", "<main>"),
+        ("<internal:io>", "<main>"),
+    ],
+)
+def test_a_script_of_rubys_may_have_any_name_and_a_library_of_its_own_none(place, function):
+    crash = one(f"{place}:85:in `open': no room (IOError)\n\tfrom bin/run:4:in `<main>'\n")
+    assert (crash["code"], crash["frames"][0]["function"]) == ("IOError", function)
+
+
+RUST = "thread 'tokio-worker' panicked at src/pool.rs:90:18:\nindex out of bounds: the len is 3\n"
+
+
+def test_a_panic_of_any_thread_counts_if_it_aborts():
+    assert format_of(head((RUST + LOGGED).encode())) is None
+    crash = one(f"{RUST}{RUST}thread caused non-unwinding panic. aborting.\n")
+    assert crash["code"] == "panic"

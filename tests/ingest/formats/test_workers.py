@@ -58,7 +58,7 @@ LINES = {
     "shell": "/srv/relay/run.sh: line 12:    78 Segmentation fault      (core dumped) A=x /srv/relay/relay --secret",
     "zsh": "zsh: segmentation fault  ./relay --secret",
     "zsh's job": "[1]    78 segmentation fault (core dumped)  ./relay --secret",
-    "bash's job": "[1]+  Segmentation fault      (core dumped) ./relay --secret",
+    "bash's job": "[1]+  Segmentation fault                 (core dumped) ./relay --secret",
     "cargo": "error: process didn't exit successfully: `target/release/relay --secret` (signal: 11, SIGSEGV: invalid)",
     "fish": "fish: Job 1, './relay --secret' terminated by signal SIGSEGV (Address boundary error)",
     "older fish": "fish: “relay” terminated by signal SIGSEGV (Address boundary error)",
