@@ -134,10 +134,7 @@ class Reception:
             hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
             digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
             batch_id = hashed[:32]
-        # Known from now on, not from its arrival: a body that arrived later may be in the lake already.
-        return Description(
-            batch_id, source_of(request), self._parts.clock.now_us(), reading.read, key=hashed, digest=digest
-        )
+        return Description(batch_id, source_of(request), 0, reading.read, key=hashed, digest=digest)
 
     async def flow(self, request: Request, door: StreamDoor) -> None:
         """Take a body of any length, a part at a time; returns once all is on disk durably.
@@ -207,7 +204,7 @@ class Reception:
             if privacy is not None:
                 lines = await asyncio.to_thread(privacy.lines, lines)
             self._parts.spool.check_room(len(lines))
-            description = Description(uuid.uuid4().hex, source_of(request), self._parts.clock.now_us(), records.read)
+            description = Description(uuid.uuid4().hex, source_of(request), 0, records.read)
             await self._spooled(Body(description, lines))
             self._parts.metrics.acknowledged(records.read, len(lines), time.perf_counter() - began)
 
@@ -323,9 +320,11 @@ class Reception:
             self._parts.spool.check_backlog(len(body.lines))
             for dump in dumps:  # these push out older dumps, so no check may refuse the body after this
                 await asyncio.to_thread(self._keep, dump)
+            # Known from now on, not from its arrival: a body that arrived later may be in the lake already.
+            description = replace(description, received_us=self._parts.clock.now_us())
             self._parts.keys.spooled(description)
             try:
-                await asyncio.wrap_future(self._parts.spool.append(body))
+                await asyncio.wrap_future(self._parts.spool.append(Body(description, body.lines)))
             except Refusal:
                 self._parts.keys.dropped(description)
                 raise

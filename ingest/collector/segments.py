@@ -25,7 +25,7 @@ class Description:
     Attributes:
         batch_id: identifies it in the answer to its sender.
         door: its path, such as ``/v1/records``.
-        received_us: when it was spooled, by our clock, microseconds since 1970.
+        received_us: when it was spooled, by our clock, microseconds since 1970; 0 before that.
         read: records in it.
         key: hash of its sender and its Idempotency-Key; None without one.
         digest: hash of the body as it came, unpacked; None without a key.

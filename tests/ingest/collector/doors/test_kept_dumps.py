@@ -51,6 +51,22 @@ def test_a_dump_is_on_disk_before_its_answer(lake):
     assert (row["crash_id"], row["module"]) == (crash_id, "csagent.dll")
 
 
+def test_a_crash_is_known_from_when_it_is_spooled_and_not_from_before_its_dump_was_kept(lake, monkeypatch):
+    """What came meanwhile may be in the lake by then."""
+    keep = Dumps.keep
+
+    def slowly(dumps: Dumps, one: Any) -> None:
+        assert client.post(crashes(0, 1)).status == 202
+        keep(dumps, one)
+
+    monkeypatch.setattr(Dumps, "keep", slowly)
+    with serving(lake) as client:
+        assert sent(client, DUMP).status == 200
+    known = {row["crash_id"]: row["known_at"] for row in rows_of(lake, "crash")}
+    before = known.pop("c0")
+    assert list(known.values()) > [before]
+
+
 @pytest.mark.parametrize(("error", "status"), [(errno.ENOSPC, 507), (errno.EIO, 503)])
 def test_a_dump_that_cannot_be_kept_is_not_acknowledged(lake, monkeypatch, error, status):
     def full(*_: Any) -> None:
