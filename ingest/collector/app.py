@@ -23,6 +23,7 @@ from ingest.collector.doors.records import RECORDS
 from ingest.collector.heads import Heads
 from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
+from ingest.collector.pieces import InPieces
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal, later
 from ingest.collector.unanswered import Unanswered
@@ -79,7 +80,7 @@ class _Desk:
 
     async def records(self, request: Request) -> Response:
         """Take NDJSON; answer once it is on disk durably."""
-        answer, _ = await self._reception.take(request, RECORDS)
+        answer = (await self._reception.take(request, RECORDS)).answer
         # Which records are new, and which break a rule, is known only moments later, when the lake has them.
         told = {"read": answer.read, "accepted": None, "duplicates": None, "quarantined": None}
         if not answer.read:
@@ -89,15 +90,15 @@ class _Desk:
     async def clients(self, door: BodyDoor, request: Request) -> Response:
         """Take a body from a third-party client; answer as it expects, once the crashes are on disk durably."""
         try:
-            _, reading = await self._reception.take(request, door)
+            taken = await self._reception.take(request, door)
         except Refusal as refusal:
             found = later(refusal) if refusal.status in door.final else refusal
             if found.is_for_now and not door.heeds(request.headers):
                 await asyncio.sleep(_HELD_S)
                 return self._answered(request, Unanswered(status_code=found.status))
             raise found from refusal
-        headers = {"Content-Type": reading.reply_type, **door.reply_headers}
-        return self._answered(request, Response(reading.reply, headers=headers))
+        headers = {"Content-Type": taken.reading.reply_type, **door.reply_headers}
+        return self._answered(request, InPieces(taken.reading.reply, headers, taken.memory))
 
     async def preflight(self, origins: frozenset[str], request: Request) -> Response:
         """Answer a browser whether the page may send."""

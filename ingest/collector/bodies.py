@@ -8,6 +8,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -34,9 +35,10 @@ DAMAGED = (OSError, pa.ArrowException, *inflating.DAMAGED)  # of Arrow where it 
 
 
 class Room:
-    """Memory for the bodies of all requests together. Any thread may use it.
+    """Memory for the bodies of all requests together, and for their answers. Any thread may use it.
 
-    One address gets half of it for what is still coming, or all if it may have all connections, as behind a proxy.
+    One address gets half of it for what is still coming or being answered, or all if it may have all connections, as
+    behind a proxy.
 
     Attributes:
         bodies: number being received.
@@ -88,11 +90,30 @@ class Room:
         """End a body, and release its memory."""
         with self._lock:
             self.bodies -= 1
-            self.held_bytes -= held_bytes
-            self._coming_of[sender] -= came_bytes
             self._bodies_of[sender] -= 1
             if not self._bodies_of[sender]:
-                del self._bodies_of[sender], self._coming_of[sender]
+                del self._bodies_of[sender]
+            self._release(sender, held_bytes, came_bytes)
+
+    @contextmanager
+    def answering(self, reader: str, size_bytes: int) -> Iterator[None]:
+        """Hold an answer while the context lasts: how long, its reader decides, like the sender of what is coming.
+
+        Raises:
+            Refusal: there is no memory left, or the reader has enough.
+        """
+        self.hold(size_bytes, coming_from=reader)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._release(reader, size_bytes, size_bytes)
+
+    def _release(self, sender: str, held_bytes: int, came_bytes: int) -> None:
+        self.held_bytes -= held_bytes
+        self._coming_of[sender] -= came_bytes
+        if not self._coming_of[sender]:
+            del self._coming_of[sender]
 
 
 class Held:

@@ -16,13 +16,14 @@ class Limits:
         unnamed_bytes: of a body that must be read to find its token. More is 401.
         body_lines: of a body; no body of records has as many. More is 413.
         bodies: being received at the same time. More is 429.
-        held_bytes: of bodies in memory, all requests together. More is 429.
+        held_bytes: of bodies in memory and of answers that are being read, all requests together. More is 429.
         backlog_bytes: acknowledged and not yet in the lake. More is 429. Some three seconds of work on two cores; with
             more, records would be seen too late.
         segment_bytes: approximate size of bodies in one commit to the lake.
         commit_every_s: from one commit to the next; each takes 0.1 s or more and leaves a file per table, even for
             little data.
-        stall_s: without a byte of a body. Longer is 408. If no byte of an answer is taken, the connection is closed.
+        stall_s: without a byte of a body. Longer is 408. If less than 64 KiB of an answer is taken meanwhile, and more
+            is left, the connection is closed.
         body_s: from the first byte of a body to its last. Longer is 408.
         stream_s: from the first byte to the last of a journal, whose first upload may be gigabytes. Longer is 408.
         dumps_bytes: of raw dumps kept in the lake's folder; the oldest are deleted.
@@ -33,7 +34,8 @@ class Limits:
             new one at once.
         connections_of_one: of these, from one address or IPv6 network of 64 bits; with one more, one of its own is
             closed as above. Half, so that no machine locks out all others, and a proxy can serve a large fleet. With
-            fewer than ``connections`` it gets half of ``bodies``, and of ``held_bytes`` while they come.
+            fewer than ``connections`` it gets half of ``bodies``, and of ``held_bytes`` while they come and are
+            answered.
     """
 
     body_bytes: int = 64 << 20

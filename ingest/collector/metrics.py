@@ -69,7 +69,7 @@ class Metrics:
                 *self._seconds.lines("fleetcrash_collector_acknowledge_seconds",
                                      "From the last byte of a body to its answer."),
                 *_metric("backlog_bytes", "gauge", "Acknowledged and not yet in the lake.", {"": backlog_bytes}),
-                *_metric("held_bytes", "gauge", "Bodies in memory.", {"": held_bytes}),
+                *_metric("held_bytes", "gauge", "Bodies and their answers in memory.", {"": held_bytes}),
                 *_metric("healthy", "gauge", "1 while the lake takes what comes, and has all that came.",
                          {"": int(healthy)}),
                 *_metric("damaged_files", "gauge", "Files of the spool with acknowledged records that cannot be read.",

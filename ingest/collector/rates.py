@@ -1,4 +1,5 @@
-"""Rate limits of senders, in records a second: a budget that fills with time and is spent by records.
+"""Rate limits of senders, in records a second: a budget that fills with time and is spent by records, and
+by the items of a bulk, each of which is answered.
 
 A body is taken while there is budget for one record, even if it has more; the debt is paid by time. So no batch is too
 large for a rate, and over time a sender brings no more than its rate and one body.

@@ -10,6 +10,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -65,6 +66,19 @@ class Parts:
     privacy: Privacy | None = None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A body that is on disk.
+
+    Attributes:
+        memory: of the reading's reply, to be closed once that is sent.
+    """
+
+    answer: Answer
+    reading: Reading
+    memory: ExitStack
+
+
 class Reception:
     """Takes bodies of requests.
 
@@ -72,7 +86,7 @@ class Reception:
         needs_token: nobody may send without a token, even if none is configured.
     Attributes:
         permission: who may send, and who may read the state.
-        room: the memory for bodies.
+        room: the memory for bodies and answers.
     """
 
     def __init__(self, parts: Parts, *, needs_token: bool) -> None:
@@ -82,7 +96,7 @@ class Reception:
         self.room = bodies.Room(parts.limits)
         self.permission = Permission(parts.tokens, parts.rates, needs_token=needs_token)
 
-    async def take(self, request: Request, door: BodyDoor) -> tuple[Answer, Reading]:
+    async def take(self, request: Request, door: BodyDoor) -> Taken:
         """Take a body; returns once it is on disk durably.
 
         Raises:
@@ -95,7 +109,7 @@ class Reception:
             request.state.is_cut = refusal.is_amid_body or not await drained(request, chunks)
             raise
 
-    async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> tuple[Answer, Reading]:
+    async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> Taken:
         limits, token = self._parts.limits, token_of(request)
         is_unnamed = token is None and door.token_in is not None and self.permission.wants_token
         if is_unnamed:
@@ -105,7 +119,8 @@ class Reception:
         told_bytes = length_of(request)
         bodies.check_bytes(told_bytes, limits)
         self._parts.spool.check_room(told_bytes)
-        with self.room.enter(sender_of(request.client)) as held:
+        address = sender_of(request.client)
+        with self.room.enter(address) as held, ExitStack() as memory:
             body = await bodies.received(chunks, limits, held)
             began = time.perf_counter()
             if encoding != "identity":
@@ -119,11 +134,13 @@ class Reception:
                 held.more(kept_bytes)
             if kept_bytes > told_bytes:  # else the disk was checked already, which takes time
                 self._parts.spool.check_room(kept_bytes)
+            if reading.reply:
+                memory.enter_context(self.room.answering(address, len(reading.reply)))
             description = await self._described(request, sender, key, body, reading)
-            answer = await self._paid(sender, Body(description, reading.lines), reading.dumps)
+            answer = await self._paid(sender, description, reading)
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
-        return answer, reading
+            return Taken(answer, reading, memory.pop_all())
 
     async def _described(
         self, request: Request, sender: Token, key: str | None, body: bytearray, reading: Reading
@@ -259,17 +276,17 @@ class Reception:
             return refusal.is_for_now
         return False
 
-    async def _paid(self, sender: Token, body: Body, dumps: Sequence[Dump]) -> Answer:
+    async def _paid(self, sender: Token, description: Description, reading: Reading) -> Answer:
         """Take a body within its sender's rate.
 
         Raises:
             Refusal: the sender is above its rate, or the body cannot be taken, which does not count.
         """
-        rates, records = self._parts.rates, max(body.description.read, 1)
+        rates, records = self._parts.rates, max(reading.read, reading.items, 1)
         rates.check(sender.name, sender.rate)  # again, as other bodies of this sender may have come since
         rates.spend(sender.name, sender.rate, records)
         try:
-            return await self._once(body, dumps)
+            return await self._once(Body(description, reading.lines), reading.dumps)
         except Refusal:
             rates.spend(sender.name, sender.rate, -records)
             raise

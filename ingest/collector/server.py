@@ -42,6 +42,8 @@ _ENDS_WITHIN_S = 10
 # theirs and than the intervals of clients (OpenTelemetry's 1 or 5 s, Prometheus' up to 60 s): where both sides wait as
 # long, requests meet a connection that is being closed, and not every client sends again.
 _IDLE_S = 75
+_MOST_BUFFERED_BYTES = 64 << 10  # of an answer, before the application waits for its reader; with TLS asyncio takes 512
+_LEAST_TAKEN_BYTES = 64 << 10  # of an answer within `stall_s`; what a telephone line brings
 _OTHER_FILES = 500  # files of the lake, the spool and DuckDB
 
 
@@ -221,7 +223,7 @@ class _Protocol(H11Protocol):
     """uvicorn's HTTP, with limits on what never reaches an application.
 
     A connection is closed if its next request does not arrive in time, even if bytes drip in, if there are too many
-    connections and none is idle, or if it reads nothing of an answer. Invalid HTTP is answered in JSON. (uvicorn's own
+    connections and none is idle, or if it hardly reads an answer. Invalid HTTP is answered in JSON. (uvicorn's own
     ``limit_concurrency`` answers in plain text after a request has come, and does not count by address.)
 
     Attributes:
@@ -243,6 +245,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(_MOST_BUFFERED_BYTES)
         self.app = partial(with_abort, self.app, transport.abort)
         self._from = sender_of(transport.get_extra_info("peername"))
         self.open_from[self._from] += 1
@@ -278,7 +281,7 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """An answer, which may have many megabytes for a bulk, waits in memory until the sender reads it."""
+        """An answer, which may have many megabytes for a bulk, waits for its reader."""
         super().pause_writing()
         self._see_it_taken()
 
@@ -347,9 +350,9 @@ class _Protocol(H11Protocol):
             self._due = None
 
     def _see_it_taken(self, before_bytes: int | None = None) -> None:
-        """Abort the connection if nothing of an answer is read for a while; an orderly close would wait for it."""
+        """Abort the connection if hardly anything is read for a while; an orderly close would wait for it."""
         left_bytes = self.transport.get_write_buffer_size()
-        if left_bytes == before_bytes:
+        if before_bytes is not None and before_bytes - left_bytes < _LEAST_TAKEN_BYTES:
             self.transport.abort()
         else:
             self._taken_due = self.loop.call_later(self.stall_s, self._see_it_taken, left_bytes)

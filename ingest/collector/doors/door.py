@@ -41,6 +41,8 @@ class Reading:
         not_read: number of events that are no crash.
         reply: sent to the client once the lines are on disk.
         dumps: files to keep, written before that.
+        items: number of those that the reply answers one by one. They are spent of the sender's rate if records are
+            fewer.
     """
 
     lines: bytes | bytearray
@@ -49,6 +51,7 @@ class Reading:
     reply: bytes = b""
     reply_type: str = "application/json"
     dumps: tuple[Dump, ...] = ()
+    items: int = 0
 
 
 class Stream(Protocol):

@@ -357,15 +357,21 @@ def client_is_refused(client: Client) -> bool:
         return True
 
 
+MUCH = b'{"delete":{}}\n' * 30_000
+
+
 def asking_for_much(client: Client) -> socket.socket:
     """A connection over which a bulk was sent that is answered with megabytes."""
-    body = b'{"delete":{}}\n' * 30_000
     sender = socket.socket()
     sender.settimeout(PATIENCE_S)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes all of it
     sender.connect(("127.0.0.1", client.port))
-    sender.sendall(f"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    sender.sendall(f"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(MUCH)}\r\n\r\n".encode() + MUCH)
     return sender
+
+
+def held_bytes(client: Client) -> int:
+    return int(client.get("/metrics").document.partition("\nfleetcrash_collector_held_bytes ")[2].split()[0])
 
 
 def test_an_answer_of_which_nothing_is_taken_is_not_kept_for_ever(lake):
@@ -384,6 +390,54 @@ def test_an_answer_that_is_taken_slowly_comes_to_its_end(lake):
             taken += len(part)
             pauses.wait(0.05)
         assert taken == int(answer.headers["content-length"]) > 4_000_000
+
+
+def test_an_answer_of_which_hardly_anything_is_taken_is_not_kept_for_ever(lake, monkeypatch):
+    def with_little_in_the_system(host: str, port: int) -> socket.socket:
+        listener = server.listen(host, port)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that what is read shows at once
+        return listener
+
+    monkeypatch.setattr("tests.ingest.collector.conftest.listen", with_little_in_the_system)
+    with serving(lake, limits=Limits(stall_s=1.0)) as client, asking_for_much(client) as sender:
+        assert sender.recv(12) == b"HTTP/1.1 200"
+        pauses = threading.Event()
+
+        def is_closed() -> bool:
+            pauses.wait(0.05)
+            try:
+                return sender.recv(1000) == b""
+            except ConnectionResetError:
+                return True
+
+        until(is_closed)
+
+
+def test_an_answer_is_counted_in_memory_until_it_is_read(lake):
+    limits = Limits(stall_s=PATIENCE_S, held_bytes=12 << 20)
+    with serving(lake, limits=limits) as client, asking_for_much(client) as sender:
+        answer = http.client.HTTPResponse(sender)
+        answer.begin()
+        assert held_bytes(client) == int(answer.headers["content-length"]) > 4_000_000
+        refused = client.post(MUCH, "/_bulk")
+        assert (refused.status, refused.code) == (429, "busy"), "this address has half of the memory"
+        answer.read()
+        until(lambda: held_bytes(client) == 0)
+        assert client.post(MUCH, "/_bulk").status == 200
+
+
+def test_the_memory_of_an_answer_whose_reader_leaves_is_free_again(lake):
+    with serving(lake, limits=Limits(stall_s=PATIENCE_S)) as client:
+        with asking_for_much(client) as sender:
+            assert sender.recv(12) == b"HTTP/1.1 200"
+            assert held_bytes(client)
+        until(lambda: held_bytes(client) == 0)
+
+
+def test_what_is_answered_one_by_one_is_spent_of_the_rate_though_it_is_no_record(lake):
+    with serving(lake, rate=1) as client:
+        assert client.post(MUCH, "/_bulk").status == 200
+        assert int(client.post(LINE).headers["retry-after"]) > 20_000
 
 
 @pytest.mark.parametrize(
