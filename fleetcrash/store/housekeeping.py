@@ -20,6 +20,7 @@ from fleetcrash.records import table_columns
 from fleetcrash.store.lake import File, Lake
 from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, replaced, unreferenced
 from fleetcrash.store.rewriting import SETTLED, SPILL, TARGET_BYTES, Rewriter, write_files
+from fleetcrash.store.trouble import unwritable
 
 # How long a reader may go on with a snapshot whose files have been replaced: longer than any query or any page.
 KEEP = timedelta(hours=24)
@@ -86,14 +87,21 @@ def compact(lake: Lake, *tables: str, keep: timedelta = KEEP) -> list[Compacted]
 
 
 def sweep(lake: Lake, table: str, *, keep: timedelta) -> Swept:
-    """Delete files that were replaced, orphans, and log entries that a checkpoint replaces, all older than ``keep``."""
+    """Delete files that were replaced, orphans, and log entries that a checkpoint replaces, all older than ``keep``.
+
+    Raises:
+        LakeError: the table cannot be read, or one of them cannot be deleted.
+    """
     keep_s = keep.total_seconds()
     old_enough_s = max(keep_s, UNDER_WAY_S)
     spare = unreferenced(lake, table)
     now_s = time.time()
     old = [path for path, removed_s in spare.replaced.items() if now_s - removed_s >= keep_s]
     orphans = [path for path in spare.orphans if age_s(path) >= old_enough_s]
-    return delete(old) + delete(orphans) + Log(lake.folder(table)).prune(older_than_s=old_enough_s)
+    try:
+        return delete(old) + delete(orphans) + Log(lake.folder(table)).prune(older_than_s=old_enough_s)
+    except OSError as error:
+        raise unwritable(lake.root, table, error) from error
 
 
 def sweep_spills(lake: Lake) -> list[Path]:

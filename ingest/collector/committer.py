@@ -202,8 +202,9 @@ class Committer:
         def run() -> None:
             try:
                 compact(lake, keep=_KEPT)
-            except FleetcrashError as error:
-                LOG.warning("the lake could not be compacted: %s", error)
+            except BaseException as error:  # a panic of deltalake is no Exception
+                is_ours = not isinstance(error, FleetcrashError)
+                LOG.warning("the lake could not be compacted: %s", one_line(error), exc_info=is_ours)
 
         thread = threading.Thread(target=run, name="fleetcrash-compaction")
         try:

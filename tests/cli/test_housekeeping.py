@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -48,6 +49,20 @@ def test_compact_says_what_it_did_table_by_table(lake, run):
     status, out, _ = run("compact", "--lake", lake)
     assert status == 0
     assert [line.split(maxsplit=1)[1] for line in out.splitlines()] == ["nothing new"] * len(table_columns())
+
+
+def test_compact_says_in_one_line_which_replaced_file_it_may_not_delete(lake, run, monkeypatch):
+    unlink = Path.unlink
+
+    def forbidden(path: Path, **how: bool) -> None:
+        if path.suffix == ".parquet":
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        unlink(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", forbidden)
+    status, _, err = run("compact", "--lake", lake, "--keep-files", "0s")
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"in the lake at {lake} cannot be written: [Errno 1] Operation not permitted: '{lake}/" in err
 
 
 @pytest.mark.parametrize("time", ["", "24", "h", "-1h", "1.5h", "1w"])

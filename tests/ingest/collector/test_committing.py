@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -592,6 +593,31 @@ def test_a_compaction_that_cannot_be_started_is_no_fault_of_the_segment_before_i
         until(lambda: len(refused) > 1)
         assert client.get("/healthz").document["status"] == "ok"
     assert "could not be compacted: can't start new thread" in caplog.text
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
+
+
+class Panic(BaseException):
+    """As deltalake raises it."""
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [LakeError("no"), PermissionError("no"), duckdb.IOException("no"), Panic("no")])
+def test_a_compaction_that_fails_is_logged_and_the_next_one_begins(lake, monkeypatch, caplog, error):
+    begun = []
+
+    def failing(lake, **_):
+        begun.append(lake)
+        raise error
+
+    monkeypatch.setattr("ingest.collector.committer._COMPACT_EVERY", 1)
+    monkeypatch.setattr("ingest.collector.committer.compact", failing)
+    with serving(lake, limits=EAGER) as client:
+        client.post(crashes(0, 3))
+        until(lambda: begun)
+        client.post(crashes(3, 3))
+        until(lambda: len(begun) > 1)
+        assert client.get("/healthz").document["status"] == "ok"
+    assert caplog.text.count("the lake could not be compacted: no") >= 2
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
 
 
