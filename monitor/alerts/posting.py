@@ -1,7 +1,7 @@
 """One HTTP request to a server of somebody else: bounded in time and size, without following redirects.
 
 The timeout of urllib holds for each read, so that an answer that drips would last for ever, and it follows redirects;
-so this uses ``http.client`` and cuts the connection itself.
+so this uses ``http.client`` and cuts the connection itself. No timeout at all holds for the look-up of a host's name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
@@ -88,7 +89,7 @@ def request(
     timer.daemon = True
     timer.start()
     try:
-        link.hold(socket.create_connection((host, port), timeout=timeout_s))
+        link.hold(_connected(host, port, timeout_s))
         if secure:
             context = ssl.create_default_context(cafile=ca_file)
             wrapped = context.wrap_socket(link.held, server_hostname=host, do_handshake_on_connect=False)
@@ -111,6 +112,33 @@ def request(
     finally:
         timer.cancel()
         link.close()
+
+
+def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    """A connection, in time for the look-up of the name and all its addresses together.
+
+    Raises:
+        TimeoutError: there is none in time. One that comes later is closed.
+    """
+    made: Future[socket.socket] = Future()
+
+    def connect() -> None:
+        try:
+            made.set_result(socket.create_connection((host, port), timeout=timeout_s))
+        except Exception as error:
+            made.set_exception(error)
+
+    threading.Thread(target=connect, name="fleetcrash-connecting", daemon=True).start()
+    try:
+        return made.result(timeout_s)
+    except TimeoutError:
+        made.add_done_callback(_close)
+        raise
+
+
+def _close(made: Future[socket.socket]) -> None:
+    if made.exception() is None:
+        made.result().close()
 
 
 class _CuttableSocket:

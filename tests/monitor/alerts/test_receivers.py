@@ -159,6 +159,29 @@ def test_one_that_lets_nobody_in_is_given_up():
             request("POST", f"http://127.0.0.1:{listener.getsockname()[1]}/", body=b"{}", timeout_s=0.5)
 
 
+def test_a_resolver_that_does_not_answer_is_given_up_and_what_it_says_later_is_closed(hook, monkeypatch):
+    may_answer, connected = threading.Event(), []
+    look_up, create = socket.getaddrinfo, socket.create_connection
+
+    def slowly(*of, **how):
+        assert may_answer.wait(PATIENCE_S)
+        return look_up(*of, **how)
+
+    def connect(*of, **how):
+        connected.append(create(*of, **how))
+        return connected[-1]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(NoAnswer, match=r"no connection within 0\.1 s"):
+        request("POST", f"http://localhost:{hook.port}/", body=b"{}", timeout_s=0.1)
+    (connecting,) = (one for one in threading.enumerate() if one.name == "fleetcrash-connecting")
+    may_answer.set()
+    connecting.join(PATIENCE_S)
+    assert [one.fileno() for one in connected] == [-1]
+    assert hook.got == []
+
+
 def test_nobody_there_is_said_in_words():
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
