@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -77,30 +78,32 @@ class Collector:
     ) -> None:
         self._limits = limits = limits or Limits()
         folder = spool or lake.root / SPOOL
-        self._spool = Spool(folder, limits)
-        self._keys = Keys(folder)
-        for description in self._spool.recovered:
-            self._keys.spooled(description)
-        metrics = Metrics()
-        least_us = max((description.received_us for description in self._spool.recovered), default=0)
-        ours = clock(folder, least_us=least_us)
-        self._committer = Committer(
-            lake.for_another_thread(), self._spool, self._keys, limits, metrics, ours, replay=replay
-        )
-        dumps = Dumps(lake.root, limits.dumps_bytes, limits.dumps)
-        parts = Parts(
-            self._spool,
-            self._keys,
-            self._committer,
-            Tokens(lake.root),
-            Rates(rate),
-            dumps,
-            limits,
-            metrics,
-            ours,
-            privacy,
-        )
-        self._app = application(parts, needs_token=needs_token, origins=origins)
+        with ExitStack() as opened:  # closes them if anything fails
+            self._spool = opened.enter_context(closing(Spool(folder, limits)))
+            self._keys = opened.enter_context(closing(Keys(folder)))
+            for description in self._spool.recovered:
+                self._keys.spooled(description)
+            metrics = Metrics()
+            least_us = max((description.received_us for description in self._spool.recovered), default=0)
+            ours = clock(folder, least_us=least_us)
+            self._committer = Committer(
+                lake.for_another_thread(), self._spool, self._keys, limits, metrics, ours, replay=replay
+            )
+            dumps = Dumps(lake.root, limits.dumps_bytes, limits.dumps)
+            parts = Parts(
+                self._spool,
+                self._keys,
+                self._committer,
+                Tokens(lake.root),
+                Rates(rate),
+                dumps,
+                limits,
+                metrics,
+                ours,
+                privacy,
+            )
+            self._app = application(parts, needs_token=needs_token, origins=origins)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         self._spool.start()
@@ -110,8 +113,7 @@ class Collector:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._spool.end()
         self._committer.close()
-        self._keys.close()
-        self._spool.close()
+        self._opened.close()
 
     def server(self, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
         """A server; ``run(sockets=[...])`` serves until a signal or ``should_exit``.

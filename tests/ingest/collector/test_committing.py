@@ -652,6 +652,20 @@ def test_a_spool_that_cannot_be_used_is_said(lake, tmp_path):
     (tmp_path / "spool" / "keys.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(BadArgument, match=r"keys\.sqlite cannot be used.*Without the file the collector starts"):
         Collector(lake, spool=tmp_path / "spool")
+    (tmp_path / "spool" / "keys.sqlite").unlink()
+    with serving(lake, spool=tmp_path / "spool") as client:
+        assert client.post(crashes(0, 1)).status == 202
+
+
+def test_a_collector_that_fails_to_start_leaves_its_spool_to_the_next(lake):
+    def failing(*_, **__):
+        raise PermissionError("no clock")
+
+    with pytest.raises(PermissionError, match="no clock"):
+        Collector(lake, clock=failing)
+    with serving(lake) as client:
+        assert client.post(crashes(0, 1)).status == 202
+    assert crash_ids(lake) == ["c0"]
 
 
 @pytest.mark.slow
