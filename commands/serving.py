@@ -199,7 +199,7 @@ def _privacy(chosen: argparse.Namespace) -> Privacy | None:
     """
     if chosen.privacy is None:
         return None
-    from ingest.collector.privacy import read_privacy
+    from ingest.collector.privacy_file import read_privacy
 
     return read_privacy(Path(chosen.privacy))
 

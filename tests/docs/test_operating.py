@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ingest.collector.privacy import read_privacy
+from ingest.collector.privacy_file import read_privacy
 from monitor.alerts.config import read_config
 from monitor.alerts.message import Event, compose, incident_content
 from monitor.alerts.receivers import signature

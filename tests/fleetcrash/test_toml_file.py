@@ -9,7 +9,7 @@ import pytest
 from dashboard.access import read_sign_in
 from fleetcrash.errors import BadArgument
 from fleetcrash.toml_file import MOST_BYTES, read_toml
-from ingest.collector.privacy import read_privacy
+from ingest.collector.privacy_file import read_privacy
 from monitor.alerts.config import read_config
 
 

@@ -15,7 +15,8 @@ import cli
 from fleetcrash.errors import BadArgument
 from fleetcrash.store.dumps import FOLDER
 from ingest.collector.limits import Limits
-from ingest.collector.privacy import NOT_KEPT, Action, Privacy, read_privacy
+from ingest.collector.privacy import NOT_KEPT, Action, Privacy
+from ingest.collector.privacy_file import read_privacy
 from ingest.formats.journal import COREDUMP
 from tests.ingest.collector.conftest import NDJSON, booked, serving, until
 from tests.ingest.collector.doors.test_minidump import dump, form
