@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 
 if sys.version_info >= (3, 14):
@@ -21,7 +22,32 @@ _MOST_WINDOW_BYTES = 128 << 20  # what zstd itself unpacks unasked
 _HEAD_BYTES = 18  # of a frame of zstd, at the most
 
 
-class Inflater:
+class Unpacker(ABC):
+    """Packed data, unpacked as it arrives."""
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Unpack some bytes, in blocks of at most 1 MiB.
+
+        Raises:
+            zlib.error, zstd.ZstdError: it is damaged, or has a window that is too large.
+        """
+        for start in range(0, len(packed), _SLICE_BYTES):
+            yield from self._feed(packed[start : start + _SLICE_BYTES])
+
+    @abstractmethod
+    def end(self) -> None:
+        """Check that the data is complete.
+
+        Raises:
+            EOFError: it is not.
+        """
+
+    @abstractmethod
+    def _feed(self, packed: bytes) -> Iterator[bytes]:
+        """Unpack a slice."""
+
+
+class Inflater(Unpacker):
     """gzip (with one or several members) or deflate, unpacked as it arrives.
 
     Args:
@@ -32,21 +58,7 @@ class Inflater:
         self._wbits = wbits
         self._member = zlib.decompressobj(wbits)
 
-    def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Unpack some bytes, in blocks of at most 1 MiB.
-
-        Raises:
-            zlib.error: it is damaged.
-        """
-        for start in range(0, len(packed), _SLICE_BYTES):
-            yield from self._feed(packed[start : start + _SLICE_BYTES])
-
     def end(self) -> None:
-        """Check that the data is complete.
-
-        Raises:
-            EOFError: it is not.
-        """
         if not self._member.eof:
             raise EOFError("it is truncated")
 
@@ -63,7 +75,7 @@ class Inflater:
             packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
 
-class Unzstd:
+class Unzstd(Unpacker):
     """zstd (one or several frames), unpacked as it arrives.
 
     Args:
@@ -78,21 +90,7 @@ class Unzstd:
         self._begin = b""  # of a frame whose head has not come as a whole
         self._frame: zstd.ZstdDecompressor | None = None  # None before the first
 
-    def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Unpack some bytes, in blocks of at most 1 MiB.
-
-        Raises:
-            zstd.ZstdError: it is damaged, or has a window that is too large.
-        """
-        for start in range(0, len(packed), _SLICE_BYTES):
-            yield from self._feed(packed[start : start + _SLICE_BYTES])
-
     def end(self) -> None:
-        """Check that the data is complete.
-
-        Raises:
-            EOFError: it is not.
-        """
         if self._begin or self._frame is None or not self._frame.eof:
             raise EOFError("it is truncated")
 
@@ -123,9 +121,6 @@ class Unzstd:
             self._hold(need_bytes - self._held_bytes)
             self._held_bytes = need_bytes
         return True
-
-
-Unpacker = Inflater | Unzstd
 
 
 def unpacked(blocks: Iterable[bytes], unpacker: Unpacker) -> Iterator[bytes]:
