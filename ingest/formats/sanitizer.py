@@ -35,7 +35,7 @@ _FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4}|0\s{1,8}\S.
 _BARE_STEP = re.compile(r"\s{0,12}\[0x[0-9a-f]{6,16}\]")  # of Chromium, without symbols
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
-    r"|Traceback \(most|=+ Backtrace: =+"
+    r"|Traceback \(most|=+ Backtrace: =+|signal arrived during (?:cgo|external code) execution"
 )
 _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"

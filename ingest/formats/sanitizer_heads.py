@@ -40,7 +40,11 @@ _SIGNALS = "SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)"
 GO = re.compile(
     rf"(?:\[signal (?={_SIGNALS}: .*\bpc=))?(?P<what>(?:panic|fatal error|{_SIGNALS}): \S.*)"
 )  # a signal: within C
-_SIGNAL = r"\[signal (?:(?P<signal>SIG[A-Z]{2,8}): |0x(?P<number>[0-9a-f]{1,2}) code=)"  # the latter of old
+GO_ON_WINDOWS = re.compile(r"Exception (?P<what>0x[0-9a-f]{8})(?: 0x[0-9a-f]{1,16}){3}\s*$")  # within C, or its own
+PLACE_OF_GO = re.compile(r"PC=0x[0-9a-f]{1,16}\s*$")
+_SIGNAL = (  # the last one of old
+    r"\[signal (?:(?P<signal>SIG[A-Z]{2,8}): |(?P<exception>0x[0-9a-f]{8}) code=|0x(?P<number>[0-9a-f]{1,2}) code=)"
+)
 GOROUTINE = re.compile(  # or what Go prints before them
     rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"
     r"|PC=0x[0-9a-f]{1,16} m=-?\d{1,9} sigcode="
@@ -136,15 +140,15 @@ JVM = re.compile(rf"\W{{0,8}}(?:thread \d{{1,10}} also had an error\])?{jvm.HEAD
 LEAKS = "LeakSanitizer: detected memory leaks"
 _OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
-HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, MUSL_ASSERT, BSD_ASSERT, WINDOWS_ASSERT, GLIBC_ASSERT, ASSERT, STDCXX, MOZILLA,
+HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, GO_ON_WINDOWS, RUST, SELF_CHECK,
+          RECEIVED, NODE_ASSERT, _LIBC, MUSL_ASSERT, BSD_ASSERT, WINDOWS_ASSERT, GLIBC_ASSERT, ASSERT, STDCXX, MOZILLA,
           MOZILLA_ASSERT, GLIB_ASSERT, GLIB_ERROR, QT_ASSERT, HARDENED,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED,
           _RUST_ITSELF, RUST_MEMORY, _HEAP, _TCMALLOC, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP, _TCMALLOC)  # of the C library, whose own frames are the innermost
 _MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:",
-          "Fatal ", "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed", "#  ",
+          "Fatal ", "FATAL ERROR", "panic: ", "fatal error: ", "Exception 0x", "panicked at ", "] Check failed", "#  ",
           "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
@@ -183,13 +187,13 @@ def may_begin(line: str, marks: Iterable[str] = _PLAIN_MARKS) -> bool:
 
 
 def code_of(code: str, lines: Iterable[str]) -> str:
-    """The code of a report; that of Go about a signal has the signal on its own line."""
+    """The code of a report; that of Go about a signal has the signal, or Windows' exception, on its own line."""
     if code != _OF_SIGNAL:
         return code
     found = next((found for line in lines if (found := re.match(_SIGNAL, line.lstrip()))), None)
     if found is None:
         return code
-    return found["signal"] or of_number(int(found["number"], 16))
+    return found["signal"] or found["exception"] or of_number(int(found["number"], 16))
 
 
 def of_number(number: int) -> str:

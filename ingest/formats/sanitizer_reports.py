@@ -148,6 +148,8 @@ def _report_said(said: str) -> Report | None:
             return Report(what.partition(":")[0], message, proof=heads.GOROUTINE, is_fatal=False)
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
         return Report(_without_values(what) if is_own else "panic", message, proof=heads.GOROUTINE, is_fatal=False)
+    if found.re is heads.GO_ON_WINDOWS:
+        return Report(what, message, proof=heads.PLACE_OF_GO)
     if found.re is heads.RUST:
         other = heads.FUZZED if found["other"] else None
         return Report("panic", message, proof=heads.RUST_ABORTED if found["named"] else other)

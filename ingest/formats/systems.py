@@ -38,6 +38,8 @@ _BY_OUTPUT = (
             # Not behind the path of another system.
             r"|(?:\b[A-Za-z]:/(?:[^()\t]{0,300}/)?|(?<![\w./+-]))[\w.+-]{1,100}\.(?:dll|exe|pdb)\b"
             r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|^os=windows, |\bSQL Server is terminating\b"
+            r"|^Exception 0x[0-9a-f]{8} 0x|^\[signal 0xc|\w_windows(?:_\w{1,10})?\.(?:go|s):\d"
+            r"|^\s+[A-Za-z]:/[^\t]{1,300}\.go:\d"
             r"|was terminated by exception 0x|Assertion failed: [^(].{0,500}, file .{1,300}, line \d{1,9}\.?\s*$",
             re.IGNORECASE,
         ),
@@ -53,6 +55,7 @@ _BY_OUTPUT = (
         ),
     ),
 )
+_GO_ON_UNIX = "[signal SIG"  # the paths of a Go program are those of the machine that it was built on
 _MORE_LINUX = re.compile(r"\blinux\b|container-optimized os|kde neon")
 _WORD = re.compile(r"[a-z]+")
 _NO_SYSTEM = re.compile(r"unix\b")  # Mono's and older .NET's name of both Linux and macOS
@@ -146,8 +149,9 @@ def of_output(lines: Sequence[str]) -> str:
 
     Without any it is Linux, as most processes that print their own crash run there.
     """
+    is_of_unix = any(line.startswith(_GO_ON_UNIX) for line in lines)
     for line in lines:
         for system, marks in _BY_OUTPUT:
-            if marks.search(line):
+            if not (is_of_unix and system == "windows") and marks.search(line):
                 return system
     return "linux"

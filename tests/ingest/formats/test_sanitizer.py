@@ -459,6 +459,48 @@ def test_older_reports_of_go_have_the_signal_as_a_number(number, code):
     assert record(said)["code"] == code
 
 
+GO_ON_WINDOWS = """\
+Exception 0xc0000005 0x8 0x7ffe0 0x7ffe0
+PC=0x7ffe0
+signal arrived during external code execution
+
+runtime.cgocall(0x4f8e40, 0xc00008fa58)
+\t/usr/local/go/src/runtime/cgocall.go:157 +0x3e fp=0xc00008fa30 sp=0xc00008f9f8 pc=0x4a40fe
+acme.org/relay/queue.push(0x8)
+\tC:/build/relay/queue.go:9 +0x1f fp=0xc00008fa90 sp=0xc00008fa58 pc=0x4b5a45
+
+goroutine 2 [force gc (idle)]:
+runtime.gopark(0x4f8, 0x0)
+\t/usr/local/go/src/runtime/proc.go:363 +0xd6
+rax     0x0
+"""
+
+
+def test_a_fault_of_go_on_windows():
+    for said in (GO_ON_WINDOWS, GO_ON_WINDOWS.replace("external code", "cgo").replace("\n", "\r\n")):
+        assert SANITIZER.recognises(head(said.encode()))
+        found = record(said)
+        assert (found["code"], found["os_type"]) == ("0xc0000005", "windows")
+        assert sign(Shape.of(found)).family == "windows | memory | acme.org/relay/queue.push"
+        assert [one["function"] for one in found["frames"]] == ["runtime.cgocall", "acme.org/relay/queue.push"]
+    assert crashes_of(SANITIZER, b"Exception 0xc0000005 0x8 0x7ffe0 0x7ffe0\nsome other program's line\n") == []
+
+
+def test_a_panic_of_go_on_windows_has_the_exception_as_its_signal():
+    said = GO_SIGNAL.replace("[signal SIGBUS: bus error code=0x2", "[signal 0xc0000005 code=0x0")
+    assert (record(said)["code"], record(said)["os_type"]) == ("0xc0000005", "windows")
+    nil = GO_NIL.replace("[signal SIGSEGV: segmentation violation code=0x1", "[signal 0xc0000005 code=0x0")
+    assert (record(nil)["code"], record(nil)["os_type"]) == (record(GO_NIL)["code"], "windows")
+
+
+def test_where_a_go_program_was_built_tells_where_it_runs_unless_its_signal_does():
+    assert record(GO.replace("\t/src", "\tC:/src"))["os_type"] == "windows"
+    assert record(GO_NIL.replace("\t/src", "\tC:/src"))["os_type"] == "linux"
+    assert record(GO_NIL.replace("\t/src", "\t/Users/ann/src"))["os_type"] == "darwin"
+    within = "\t/usr/local/go/src/runtime/signal_windows.go:321 +0x25\n"
+    assert record(GO.replace("main.main()", "runtime.sigpanic()\n" + within + "main.main()"))["os_type"] == "windows"
+
+
 def test_a_report_of_go_may_begin_with_the_signal():
     found = record(GO_NIL.partition("\n")[2])
     assert (found["code"], found["frames"]) == ("SIGSEGV", record(GO_NIL)["frames"])
