@@ -23,9 +23,13 @@ _LONGEST_LINE = 2000
 _MOST_LINES = 600  # of a block; the rest is registers, memory and maps
 _MOST_OPEN = 8  # open blocks at once, each of one writer
 
-_STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?:?\s{1,3})?"
+_STAMP = (
+    r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?"
+    r"|(?P<seconds>\d{1,10}\.\d{3,9}))"  # since 1970, or since the device started
+)
 _LINE = re.compile(
-    _STAMP + r"(?:"
+    rf"(?:{_STAMP}:?\s{{1,3}})?"
+    r"(?:"
     r"(?:\w{1,20}\s{1,6})?(?P<pid>\d{1,7})\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
     r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}(?P<briefs_pid>\d{1,7})\))?: ?"  # brief, time, tag
     r"|(?P<studios_pid>\d{1,7})-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:\ufe55]{1,60})[:\ufe55] "  # Android Studio's
@@ -36,12 +40,13 @@ _LINE = re.compile(
     r")(?P<said>.*)"
 )
 _LONG = re.compile(  # a header on its own line, before the lines of a message
-    r"\[ (?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,6}"
+    rf"\[ {{1,6}}{_STAMP}\s{{1,6}}"
     r"(?:\w{1,20}:\s{0,6})?(?P<pid>\d{1,7}):\s{0,6}\d{1,7} [VDIWEFA]/(?P<tag>\S.{0,60}?)\s{0,40}\]"
 )
 _OF_PROCESSES = re.compile(  # with the writer after the message
     r"[VDIWEFA]\(\s{0,6}(?P<pid>\d{1,7})\) (?P<said>.*?) {2}\((?P<tag>[^()]{1,60}?)\s{0,40}\)"
 )
+_FIRST_SINCE_1970 = 10**8  # fewer seconds are those since the device started
 _OF_FLUTTER = re.compile(r"\[(?: {1,6}\+ ?\d{1,6} ms| {8})\] ")  # what it writes before each line of the log
 _UNITYS = "CRASH"  # the tag of what games of Unity print before debuggerd does, which may tell it again
 _WRITERS = (
@@ -111,11 +116,16 @@ def _recognises(head: Head) -> bool:
             return True
     lines = [_bare(line) for line in lines]
     told = [found for line in lines[:40] if line and (found := _LINE.fullmatch(line))]
-    if len(told) >= 3 and all(found["date"] or found["brief"] or found["threads_pid"] for found in told):
+    if len(told) >= 3 and all(map(_has_header, told)):
         return True
     return any(
         _tells_of_crash(line, below) for line, below in pairwise([*lines, ""]) if any(word in line for word in _WORDS)
     )
+
+
+def _has_header(found: re.Match[str]) -> bool:
+    """Whether a line has what hardly any other log writes before its lines."""
+    return any(map(found.group, ("date", "seconds", "brief", "threads_pid")))
 
 
 def _bare(line: str) -> str:
@@ -221,7 +231,10 @@ def _begins(said: str, block: Block | None) -> bool:
 
 def _stamp(found: re.Match[str] | None, told: Told) -> tuple[str, str | None]:
     """The stamp of a line as written, and as a time; without a zone it is taken for UTC."""
-    if found is None or not found.groupdict().get("date"):
+    told_by = found.groupdict() if found else {}
+    if seconds := told_by.get("seconds"):
+        return seconds, time_of(float(seconds), unit=1) if float(seconds) >= _FIRST_SINCE_1970 else None
+    if found is None or not told_by.get("date"):
         return "", None
     stamp = f"{found['date']} {found['time']}{found['zone'] or ''}"
     has_year = len(found["date"]) > len("07-19")
